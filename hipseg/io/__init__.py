@@ -1,0 +1,1 @@
+"""Sources that yield frames, and sinks that keep what came of them."""

@@ -1,0 +1,66 @@
+"""What every source of frames offers, whatever the format behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hipseg.frame import Frame, ScanRegion, Spacing
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What a user may say about a source that the source does not say itself.
+
+    Attributes:
+        spacing: replaces the source's own scale (origin "user"), None keeps it.
+        region: "auto" (declared by the source, else found from the content), "full",
+            or "x,y,width,height" in pixels.
+        force: accept images that do not declare themselves ultrasound.
+        frame_rate_hz: time base for sources without one (folders of images); also replaces a wrong one.
+    """
+
+    spacing: Spacing | None = None
+    region: str = "auto"
+    force: bool = False
+    frame_rate_hz: float | None = None
+
+
+@dataclass(slots=True)
+class SourceInfo:
+    """What is known of a source once it is open.
+
+    Attributes:
+        source_id: as `Frame.source_id`.
+        kind: "dicom", "dicom_series", "video", "image", "image_folder", "camera", "igtl".
+        height, width: of every frame, pixels.
+        num_frames: None when it cannot be known before the end (video, live).
+        frame_rate_hz: nominal rate, None for a single image.
+        spacing, region: as on the frames.
+        warnings: what a user should know, one sentence each; may grow while frames are read.
+    """
+
+    source_id: str
+    kind: str
+    height: int
+    width: int
+    num_frames: int | None
+    frame_rate_hz: float | None
+    spacing: Spacing | None
+    region: ScanRegion
+    warnings: list[str] = field(default_factory=list)
+
+
+class Source(Protocol):
+    """An open source. Frames are read one at a time: memory does not grow with the length."""
+
+    info: SourceInfo
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames in order, once. Raises SourceError where the data breaks."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of files and devices; may be called twice."""
+        ...

@@ -1,0 +1,1 @@
+"""The real-time core: exported models, without PyTorch."""
