@@ -1,0 +1,1 @@
+"""Figures about models: what was measured, on how many, in which unit."""
