@@ -1,0 +1,1 @@
+"""Annotated ultrasound for training: data sets on disk, importers, samples, augmentation, loading."""

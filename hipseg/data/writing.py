@@ -1,0 +1,248 @@
+"""Writing a data set so that it is whole or not there, and an interrupted run can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from hipseg.anatomy import IGNORED, NUM_CLASSES, STRUCTURES
+from hipseg.data.reading import CASES, JOURNAL, MANIFEST, ImageHW, LabelsHW, read_case, refuse_leakage
+from hipseg.data.records import Case, DatasetManifest, Merged, PointXY
+from hipseg.errors import OutputError, SourceError
+
+if sys.platform != "win32":
+    import fcntl
+
+IMAGES, MASKS = "images", "masks"
+
+
+class DatasetWriter:
+    """Writes a data set case by case, as a context manager.
+
+    Files appear whole or not at all, and manifest.json and cases.jsonl only once every case is in: a data set that
+    loads is complete. A run that was killed leaves a journal; the next writer of the same manifest takes it up, and
+    `add` passes over the cases that are already there. A second process at the same folder is refused.
+
+    Args:
+        root: the folder of the data set; made when it is missing.
+        manifest: what holds for all cases.
+        overwrite: replace a data set (finished or not) that is already there.
+
+    Raises:
+        OutputError: the folder cannot be written, is being written by another process, or holds another data set.
+    """
+
+    def __init__(self, root: str | Path, manifest: DatasetManifest, *, overwrite: bool = False) -> None:
+        self._root, self._manifest, self._overwrite = Path(root), manifest, overwrite
+        self._cases: dict[str, Case] = {}
+        self._journal: IO[bytes] | None = None
+
+    def __enter__(self) -> DatasetWriter:
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._journal = (self._root / JOURNAL).open("a+b")
+        except OSError as error:
+            raise OutputError(f"cannot be written ({error.strerror})", where=self._root) from error
+        try:
+            self._claim(self._journal)
+        except OutputError:
+            self._journal.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._finish()
+        if self._journal is not None:
+            self._journal.close()
+
+    def __contains__(self, case_id: str) -> bool:
+        return case_id in self._cases
+
+    def add(
+        self,
+        *,
+        id: str,
+        image_HW: ImageHW,
+        labels_HW: LabelsHW | None,
+        patient: str,
+        split: str,
+        device: str | None = None,
+        view: str | None = None,
+        spacing_mm: tuple[float, float] | None = None,
+        annotated: Sequence[str] | None = None,
+        merged: Merged | None = None,
+        landmarks: Mapping[str, PointXY | None] | None = None,
+        hip_view: bool | None = None,
+        truth: Mapping[str, Any] | None = None,
+    ) -> Case:
+        """Writes one case; one that is already in (an interrupted run goes on) is returned as it is.
+
+        Args:
+            id: unique, and a safe file name.
+            image_HW: grey, uint8 [H, W].
+            labels_HW: annotation ids and 255, uint8 of the same shape, or None for an unlabelled image.
+            patient, split, device, view, spacing_mm, annotated, merged, landmarks, hip_view, truth: as in `Case`.
+
+        Raises:
+            SourceError: a field is not valid, the shapes differ, or the mask holds ids outside the label scheme.
+            OutputError: the files cannot be written.
+        """
+        if id in self._cases:
+            return self._cases[id]
+        _check_arrays(image_HW, labels_HW, where=f"case '{id}'")
+        image_png, mask_png = _encode_image(image_HW), None if labels_HW is None else encode_indexed_png(labels_HW)
+        record = {
+            "id": id,
+            "image": f"{IMAGES}/{id}.png",
+            "mask": None if mask_png is None else f"{MASKS}/{id}.png",
+            "patient": patient,
+            "split": split,
+            "sha256": hashlib.sha256(image_png).hexdigest(),
+            "mask_sha256": None if mask_png is None else hashlib.sha256(mask_png).hexdigest(),
+            "device": device,
+            "view": view,
+            "spacing_mm": spacing_mm,
+            "annotated": annotated,
+            "merged": merged,
+            "landmarks": landmarks,
+            "hip_view": hip_view,
+            "truth": truth,
+        }
+        case = Case.from_dict(json.loads(json.dumps(record, default=_plain)), where=f"case '{id}'")
+        self._store(case, image_png, mask_png)
+        return case
+
+    def _store(self, case: Case, image_png: bytes, mask_png: bytes | None) -> None:
+        _write_atomically(self._root / case.image, image_png)
+        if case.mask is not None and mask_png is not None:
+            _write_atomically(self._root / case.mask, mask_png)
+        self._note(case.to_dict())
+        self._cases[case.id] = case
+
+    def _claim(self, journal: IO[bytes]) -> None:
+        _lock(journal, self._root)
+        finished = (self._root / CASES).exists() or (self._root / MANIFEST).exists()
+        if self._overwrite:
+            self._clear(journal)
+        elif finished:
+            (self._root / JOURNAL).unlink(missing_ok=True)
+            raise OutputError("already holds a data set", where=self._root, mend="choose another folder or --overwrite")
+        self._take_up(journal)
+
+    def _clear(self, journal: IO[bytes]) -> None:
+        for name in (MANIFEST, CASES):
+            (self._root / name).unlink(missing_ok=True)
+        for name in (IMAGES, MASKS):
+            shutil.rmtree(self._root / name, ignore_errors=True)
+        journal.truncate(0)
+
+    def _take_up(self, journal: IO[bytes]) -> None:
+        """Reads the journal of an interrupted run, or begins one with the manifest."""
+        journal.seek(0)
+        lines = journal.read().splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith(b"\n")]
+        journal.truncate(sum(map(len, whole)))
+        if not whole:
+            self._note(self._manifest.to_dict())
+            return
+        if json.loads(whole[0]) != json.loads(_line(self._manifest.to_dict())):
+            raise OutputError(
+                "holds an unfinished data set with another manifest",
+                where=self._root,
+                mend="choose another folder or --overwrite",
+            )
+        cases = [read_case(line, f"{self._root / JOURNAL} line {n}") for n, line in enumerate(whole[1:], start=2)]
+        self._cases = {case.id: case for case in cases}
+
+    def _note(self, record: Mapping[str, Any]) -> None:
+        assert self._journal is not None, "DatasetWriter is a context manager"
+        self._journal.write(_line(record))
+        self._journal.flush()
+
+    def _finish(self) -> None:
+        cases = sorted(self._cases.values(), key=lambda case: case.id)
+        refuse_leakage(cases, self._root)
+        manifest_json = json.dumps(self._manifest.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        _write_atomically(self._root / CASES, b"".join(_line(case.to_dict()) for case in cases))
+        _write_atomically(self._root / MANIFEST, manifest_json.encode())
+        (self._root / JOURNAL).unlink()
+
+
+def encode_indexed_png(labels_HW: LabelsHW) -> bytes:
+    """An indexed PNG of annotation ids, with the palette of the label scheme; 255 is painted grey."""
+    palette = np.full((256, 3), 128, np.uint8)
+    palette[:NUM_CLASSES] = [structure.colour for structure in STRUCTURES]
+    image = Image.fromarray(np.ascontiguousarray(labels_HW))
+    image.putpalette(palette.tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def _encode_image(image_HW: ImageHW) -> bytes:
+    _, encoded = cv2.imencode(".png", image_HW, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    return encoded.tobytes()
+
+
+def _check_arrays(image_HW: ImageHW, labels_HW: LabelsHW | None, *, where: str) -> None:
+    if image_HW.dtype != np.uint8 or image_HW.ndim != 2:
+        raise SourceError(f"an image of {image_HW.dtype} {image_HW.shape}", where=where, expected="uint8 [H, W]")
+    if labels_HW is None:
+        return
+    if labels_HW.dtype != np.uint8 or labels_HW.shape != image_HW.shape:
+        raise SourceError(
+            f"a mask of {labels_HW.dtype} {labels_HW.shape}", where=where, expected=f"uint8 {image_HW.shape}"
+        )
+    strange = set(np.unique(labels_HW).tolist()) - set(range(NUM_CLASSES)) - {IGNORED}
+    if strange:
+        raise SourceError(f"mask ids {sorted(strange)}", where=where, expected=f"0-{NUM_CLASSES - 1} or {IGNORED}")
+
+
+def _plain(value: object) -> object:
+    """numpy's numbers and arrays as JSON knows them."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} does not fit into a data set's records")
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode()
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"cannot be written ({error.strerror})", where=path) from error
+
+
+def _lock(file: IO[bytes], root: Path) -> None:
+    """Holds the folder for this process; the lock goes with the process, so a killed run leaves none behind."""
+    if sys.platform == "win32":
+        return
+    busy = OutputError("is being written by another process", where=root, mend="wait for it to end")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if (root / JOURNAL).stat().st_ino != os.fstat(file.fileno()).st_ino:
+            raise busy  # the other one finished between our opening and our locking
+    except OSError as error:
+        raise busy from error
