@@ -1,0 +1,1 @@
+"""Turning other people's annotations into data sets: one family of formats a file."""

@@ -1,0 +1,73 @@
+"""What an importer hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from hipseg.data.reading import ImageHW, LabelsHW
+from hipseg.data.records import Merged, PointXY
+from hipseg.errors import SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """One image with what is known of it; fields as in `records.Case`."""
+
+    image_HW: ImageHW
+    labels_HW: LabelsHW | None
+    spacing_mm: tuple[float, float] | None = None
+    view: str | None = None
+    device: str | None = None
+    annotated: tuple[str, ...] | None = None
+    merged: Merged | None = None
+    landmarks: dict[str, PointXY | None] | None = None
+    hip_view: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedCase:
+    """A case that is about to come in.
+
+    Attributes:
+        id, patient, split: as in `records.Case`.
+        load: decodes the image and its annotation; called once, in order, so that memory stays flat.
+    """
+
+    id: str
+    patient: str
+    split: str
+    load: Callable[[], Annotated]
+
+
+class Importer(Protocol):
+    """Reads one family of annotation formats; recipes name it by its `_target_`."""
+
+    def cases(self, source: Path) -> list[ImportedCase]:
+        """The cases of a folder, with their splits decided. Raises SourceError when the folder is not what it reads."""
+        ...
+
+
+def read_grey(path: Path) -> ImageHW:
+    """An image file as grey levels, uint8 [H, W]. Raises SourceError when it is missing or cannot be decoded."""
+    try:
+        encoded = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise SourceError(f"cannot be read ({error.strerror})", where=path) from error
+    image_HW = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE) if encoded.size else None
+    if image_HW is None:
+        raise SourceError("not an image this installation can decode", where=path, expected="PNG or JPEG")
+    return np.asarray(image_HW, np.uint8)
+
+
+def files_of(folder: Path, pattern: str) -> list[Path]:
+    """The files of a folder that match, by name. Raises SourceError when there is none."""
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise SourceError(f"holds no '{pattern}'", where=folder, mend="give the folder of this recipe's source")
+    return files

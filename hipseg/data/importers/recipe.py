@@ -1,0 +1,146 @@
+"""Recipes: one YAML of configs/data says how a source becomes a data set, and one call makes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hipseg.anatomy import CLASS_NAMES
+from hipseg.data.importers.case import Annotated, Importer
+from hipseg.data.reading import load_dataset, read_labels
+from hipseg.data.records import SPLITS, Case, DatasetManifest
+from hipseg.data.writing import DatasetWriter
+from hipseg.errors import UsageError, nearest_name
+
+
+@dataclass
+class Recipe:
+    """A source and how to read it.
+
+    Attributes:
+        name, classes, merged, licence, attribution, source: go into the manifest as they are.
+        importer: `_target_` of an `Importer` and its arguments.
+    """
+
+    name: str
+    classes: list[str]
+    importer: dict[str, Any]
+    merged: dict[str, list[str]] = field(default_factory=dict)
+    licence: str = ""
+    attribution: str = ""
+    source: str = ""
+
+    def manifest(self) -> DatasetManifest:
+        """The manifest of the data set this recipe makes. Raises SourceError for unknown class names."""
+        values = {name: getattr(self, name) for name in ("name", "classes", "merged", "licence", "attribution")}
+        return DatasetManifest.from_dict(values | {"source": self.source, "version": 1}, where=f"recipe '{self.name}'")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCount:
+    """What one split of a data set holds.
+
+    Attributes:
+        num_cases, num_patients: images and persons.
+        num_with_class: images that show a class, by name; unsure shapes do not count.
+    """
+
+    num_cases: int
+    num_patients: int
+    num_with_class: dict[str, int]
+
+
+def load_recipe(name_or_path: str, folder: Path) -> Recipe:
+    """A recipe by its name in a folder of recipes, or by its path.
+
+    Raises:
+        UsageError: there is no such recipe, or it is not one.
+    """
+    path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else folder / f"{name_or_path}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in folder.glob("*.yaml")]
+        raise UsageError(f"no recipe '{name_or_path}'", mend=nearest_name(name_or_path, known))
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(Recipe), OmegaConf.load(path))
+        recipe = OmegaConf.to_object(merged)
+    except (OmegaConfBaseException, ValueError) as error:
+        raise UsageError(f"not a recipe ({str(error).splitlines()[0]})", where=path) from error
+    assert isinstance(recipe, Recipe)
+    return recipe
+
+
+def import_dataset(
+    recipe: Recipe,
+    source: Path,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> dict[str, SplitCount]:
+    """Makes a data set from a source; goes on where an earlier, interrupted run stopped.
+
+    Args:
+        recipe: says how to read the source.
+        source: folder of the source, left untouched.
+        out: folder of the data set.
+        overwrite: replace what is at `out`.
+        progress: called with the cases done and their total.
+
+    Returns:
+        What came in, by split.
+
+    Raises:
+        SourceError: the source is not what the recipe expects, or a file of it is broken.
+        OutputError: `out` holds a data set already or cannot be written.
+    """
+    importer: Importer = instantiate(recipe.importer, _convert_="all")
+    cases = importer.cases(source)
+    with DatasetWriter(out, recipe.manifest(), overwrite=overwrite) as writer:
+        for done, case in enumerate(cases, start=1):
+            if case.id not in writer:
+                _add(writer, case.id, case.patient, case.split, case.load())
+            progress(done, len(cases))
+    return count_dataset(out)
+
+
+def _add(writer: DatasetWriter, id: str, patient: str, split: str, annotated: Annotated) -> Case:
+    return writer.add(
+        id=id,
+        patient=patient,
+        split=split,
+        image_HW=annotated.image_HW,
+        labels_HW=annotated.labels_HW,
+        device=annotated.device,
+        view=annotated.view,
+        spacing_mm=annotated.spacing_mm,
+        annotated=annotated.annotated,
+        merged=annotated.merged,
+        landmarks=annotated.landmarks,
+        hip_view=annotated.hip_view,
+    )
+
+
+def count_dataset(root: Path) -> dict[str, SplitCount]:
+    """What a data set holds, by split. Raises SourceError as `load_dataset`."""
+    _, cases = load_dataset(root)
+    return {split: _count(root, [case for case in cases if case.split == split]) for split in SPLITS}
+
+
+def _count(root: Path, cases: list[Case]) -> SplitCount:
+    with_class = Counter(name for case in cases for name in _classes_shown(root, case))
+    ordered = {name: with_class[name] for name in CLASS_NAMES if with_class[name]}
+    return SplitCount(len(cases), len({case.patient for case in cases}), ordered)
+
+
+def _classes_shown(root: Path, case: Case) -> Iterable[str]:
+    labels_HW = read_labels(root, case)
+    ids = [] if labels_HW is None else np.unique(labels_HW).tolist()
+    return [CLASS_NAMES[id] for id in ids if 0 < id < len(CLASS_NAMES)]
