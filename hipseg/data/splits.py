@@ -20,7 +20,7 @@ THUMBNAIL_SIDE = 48
 
 def consecutive_runs(numbers: Sequence[int]) -> list[int]:
     """Group of each number: a gap in the numbering begins a new one. `numbers` ascend."""
-    return np.concatenate([[0], np.cumsum(np.diff(numbers) > 1)]).astype(int).tolist()
+    return [0, *(int(group) for group in np.cumsum(np.diff(numbers) > 1))]
 
 
 def thumbnail(image_HW: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -54,7 +54,7 @@ def join_look_alikes(
     for first, second in pairs:
         low, high = sorted((joined[first], joined[second]))
         joined[joined == high] = low
-    return joined.tolist()
+    return [int(group) for group in joined]
 
 
 def assign_groups(groups: Sequence[int], shares: Mapping[str, float], *, seed: int) -> list[str]:

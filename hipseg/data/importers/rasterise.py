@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,7 +25,8 @@ def polygon(points_xy: npt.ArrayLike, height: int, width: int) -> MaskHW:
     first_column_beyond = np.clip(np.ceil(crossing), 0, width).astype(np.intp)
     crossings_HW = np.zeros((height, width + 1), np.intp)
     np.add.at(crossings_HW, (row, first_column_beyond), 1)
-    return np.cumsum(crossings_HW, axis=1)[:, :width] % 2 == 1
+    inside_HW: MaskHW = np.cumsum(crossings_HW, axis=1)[:, :width] % 2 == 1
+    return inside_HW
 
 
 def ellipse(
@@ -48,7 +51,7 @@ def band_below(line_xy: npt.ArrayLike, depth_px: float, height: int, width: int)
     points = np.asarray(line_xy, np.float64)
     columns = np.arange(width)
     top_W = np.full(width, np.inf)
-    for segment in zip(points[:-1], points[1:], strict=True):
+    for segment in itertools.pairwise(points):
         (x_left, y_left), (x_right, y_right) = sorted(segment, key=lambda point: point[0])
         crossed = (columns >= x_left) & (columns <= x_right)
         slope = (y_right - y_left) / (x_right - x_left) if x_right > x_left else 0.0

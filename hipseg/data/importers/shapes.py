@@ -1,4 +1,4 @@
-"""Polylines, ellipses and polygons in one JSON an image, as the femoral images of `configs/data/femoral.yaml` carry them.
+"""Polylines, ellipses and polygons in one JSON an image, as the femoral images carry them.
 
 {"image": "images/a.jpg", "size": [width, height], "spacing_mm": [row, column] | null, "view": "transverse",
  "shapes": {"femoral_head": [[x, y], ...], "femoral_artery": {"cx", "cy", "rx", "ry", "angle_deg"}, ...},
@@ -148,7 +148,7 @@ def _band_depth_px(annotation: Mapping[str, Any]) -> float:
 
 def _read_annotation(path: Path) -> dict[str, Any]:
     try:
-        annotation = json.loads(path.read_bytes())
+        annotation: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SourceError(f"not an annotation ({error})", where=path, expected="JSON") from error
     missing = {"image", "size", "shapes"} - set(annotation if isinstance(annotation, dict) else ())
