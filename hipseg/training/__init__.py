@@ -1,0 +1,1 @@
+"""Training: losses, the Lightning module, callbacks, and the run that puts them together."""
