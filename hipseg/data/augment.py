@@ -1,0 +1,208 @@
+"""Ultrasound-aware augmentation: how the probe was held, and how scanner and recorder render it.
+
+The only file that imports albumentations. Geometry works on the image's own pixels and takes mask, landmarks and
+scale along; looks work on the network's grid, where they are cheap.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a newer release
+import albumentations as A  # noqa: N812
+
+from hipseg.anatomy import LANDMARKS
+from hipseg.data import effects, warp
+from hipseg.data.reading import ImageHW, LabelsHW
+from hipseg.data.sample import ABSENT, IN_IMAGE, GridSample, LandmarksK3, Sample, place_on_grid
+
+TIP, ENTRY = LANDMARKS.index("needle_tip"), LANDMARKS.index("needle_entry")
+
+
+@dataclass
+class AugmentConfig:
+    """How strongly to augment; 0 switches a part off. Presets in configs/augment.
+
+    Attributes:
+        flip: probability of a horizontal flip; left and right hips, and needles from either side, are alike.
+        crop: most that is cut from each border, part of the image's side: depth and zoom.
+        pad: most black margin that is added at each border, part of the image's side.
+        rotation_deg, shear_deg: to either side.
+        aspect: most that height or width is stretched or shrunk, as a fraction.
+        warp: probability of a slight elastic deformation (tissue pressed by the probe).
+        look: probability of each change of look.
+        look_strength: about 0.5 mild, 1 strong.
+        furniture: probability that scanner furniture is drawn in.
+    """
+
+    flip: float = 0.0
+    crop: float = 0.0
+    pad: float = 0.0
+    rotation_deg: float = 0.0
+    shear_deg: float = 0.0
+    aspect: float = 0.0
+    warp: float = 0.0
+    look: float = 0.0
+    look_strength: float = 1.0
+    furniture: float = 0.0
+
+
+class Augmentation:
+    """Augments samples; what happens to a sample depends on the generator handed in and on nothing before it."""
+
+    def __init__(self, config: AugmentConfig) -> None:
+        keypoints = A.KeypointParams(format="xy", remove_invisible=False)
+        self.config = config
+        self._geometry = A.Compose(_geometry(config), keypoint_params=keypoints)
+        self._look = A.Compose(_looks(config))
+
+    def move(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Another hold of the probe: mask, landmarks and scale follow the image.
+
+        Landmarks that leave the image become absent; a needle's entry moves along the shaft to the image's edge.
+        """
+        _reseed(self._geometry, rng)
+        frame_xy = _measuring_frame(sample.image_HW.shape)
+        points_xy = np.concatenate([sample.landmarks_K3[:, :2], frame_xy]).astype(np.float32)
+        moved = self._geometry(image=sample.image_HW, mask=sample.labels_HW, keypoints=points_xy)
+        moved_xy = np.asarray(moved["keypoints"], np.float64)[:, :2]
+        num_landmarks = len(sample.landmarks_K3)
+        row_mm, column_mm = sample.spacing_mm
+        stretch_x, stretch_y = _stretch(frame_xy, moved_xy[num_landmarks:])
+        landmarks_K3 = np.column_stack([moved_xy[:num_landmarks], sample.landmarks_K3[:, 2]])
+        return dataclasses.replace(
+            sample,
+            image_HW=moved["image"],
+            labels_HW=moved["mask"],
+            landmarks_K3=_within(landmarks_K3, moved["image"].shape),
+            spacing_mm=(row_mm / stretch_y, column_mm / stretch_x),
+        )
+
+    def render(self, image_HW: ImageHW, rng: np.random.Generator) -> ImageHW:
+        """Another look of the same image, uint8 [H, W]."""
+        _reseed(self._look, rng)
+        return np.asarray(self._look(image=image_HW)["image"], np.uint8)
+
+    def __call__(self, sample: Sample, size: int, rng: np.random.Generator) -> GridSample:
+        """Moves a sample, lays it on a grid of `size` cells and renders it anew."""
+        return place_on_grid(self.move(sample, rng), size, lambda image_HW: self.render(image_HW, rng))
+
+
+class _Effect(A.ImageOnlyTransform):  # type: ignore[misc]
+    """One of our own effects as albumentations knows transforms."""
+
+    def __init__(self, effect: Callable[[ImageHW, np.random.Generator, float], ImageHW], strength: float, p: float):
+        super().__init__(p=p)
+        self.effect, self.strength = effect, strength
+
+    def apply(self, img: ImageHW, **params: Any) -> ImageHW:  # noqa: ARG002
+        return self.effect(img, self.random_generator, self.strength)
+
+
+class _Warp(A.DualTransform):  # type: ignore[misc]
+    """Elastic deformation. albumentations' own rounds points to whole pixels and loses those near the border."""
+
+    _targets = (A.core.type_definitions.Targets.IMAGE, A.core.type_definitions.Targets.MASK)
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        height, width = params["shape"][:2]
+        return {"displacement": warp.random_displacement(height, width, self.random_generator)}
+
+    def apply(self, img: ImageHW, displacement: warp.Displacement, **params: Any) -> ImageHW:  # noqa: ARG002
+        return warp.warp_image(img, displacement, nearest=False)
+
+    def apply_to_mask(self, mask: LabelsHW, displacement: warp.Displacement, **params: Any) -> LabelsHW:  # noqa: ARG002
+        return warp.warp_image(mask, displacement, nearest=True)
+
+    def apply_to_keypoints(
+        self,
+        keypoints: npt.NDArray[Any],
+        displacement: warp.Displacement,
+        **params: Any,  # noqa: ARG002
+    ) -> npt.NDArray[Any]:
+        return np.column_stack([warp.warp_points(keypoints[:, :2].astype(np.float64), displacement), keypoints[:, 2:]])
+
+
+def _geometry(config: AugmentConfig) -> list[A.BasicTransform]:
+    stretch = (1 - config.aspect, 1 + config.aspect)
+    steps = [
+        A.HorizontalFlip(p=config.flip),
+        A.Affine(
+            rotate=(-config.rotation_deg, config.rotation_deg),
+            shear={"x": (-config.shear_deg, config.shear_deg), "y": (0.0, 0.0)},
+            scale={"x": stretch, "y": stretch},
+            p=0.7 if config.rotation_deg or config.shear_deg or config.aspect else 0,
+        ),
+        _Warp(p=config.warp),
+        A.CropAndPad(percent=(-config.crop, config.pad), keep_size=False, p=0.8 if config.crop or config.pad else 0),
+    ]
+    return [step for step in steps if step.p > 0]
+
+
+def _looks(config: AugmentConfig) -> list[A.BasicTransform]:
+    p, strength = config.look, config.look_strength
+    steps = [
+        _Effect(effects.reverberation, strength, p / 3),
+        _Effect(effects.haze, strength, p / 2),
+        _Effect(effects.speckle, strength, p),
+        _Effect(effects.shadow, strength, p / 2),
+        A.OneOf([A.GaussianBlur(sigma_limit=(0.3, 0.5 + strength)), A.Sharpen(alpha=(0.1, 0.1 + 0.4 * strength))], p=p),
+        _Effect(effects.time_gain, strength, p),
+        _Effect(effects.overall_gain, strength, p),
+        _Effect(effects.dynamic_range, strength, p),
+        A.RandomToneCurve(scale=0.15 * strength, p=p / 2),
+        A.Downscale(scale_range=(1 - 0.5 * strength, 1.0), p=p / 3),
+        _Effect(effects.furniture, strength, config.furniture),
+        A.ImageCompression(quality_range=(int(100 - 60 * strength), 95), p=p / 2),
+    ]
+    return [step for step in steps if step.p > 0]
+
+
+def _reseed(compose: A.Compose, rng: np.random.Generator) -> None:
+    """Hands the generator down, so that a sample does not depend on the samples before it."""
+    compose.set_random_state(rng, random.Random(int(rng.integers(2**63))))
+
+
+def _measuring_frame(shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Points left, right, above and below the middle that travel with the image and tell how it was stretched."""
+    height, width = shape
+    return np.array([[0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]]) * (width, height)
+
+
+def _stretch(frame_xy: npt.NDArray[np.float64], moved_xy: npt.NDArray[np.float64]) -> tuple[float, float]:
+    before, after = (np.linalg.norm(points[1::2] - points[::2], axis=1) for points in (frame_xy, moved_xy))
+    stretch_x, stretch_y = after / np.maximum(before, 1e-6)
+    return max(float(stretch_x), 1e-6), max(float(stretch_y), 1e-6)
+
+
+def _within(landmarks_K3: LandmarksK3, shape: tuple[int, ...]) -> LandmarksK3:
+    """Landmarks outside an image of this shape become absent, after the entry was drawn along the shaft to its edge."""
+    inside_K3 = landmarks_K3.copy()
+    if np.all(landmarks_K3[[TIP, ENTRY], 2] == IN_IMAGE) and _is_inside(landmarks_K3[TIP], shape):
+        inside_K3[ENTRY, :2] = _towards(landmarks_K3[TIP, :2], landmarks_K3[ENTRY, :2], shape)
+    for row in inside_K3:
+        if row[2] == IN_IMAGE and not _is_inside(row, shape):
+            row[2] = ABSENT
+    return inside_K3
+
+
+def _is_inside(point: npt.NDArray[np.float64], shape: tuple[int, ...]) -> bool:
+    return bool(-0.5 <= point[0] < shape[1] - 0.5 and -0.5 <= point[1] < shape[0] - 0.5)
+
+
+def _towards(
+    start_xy: npt.NDArray[np.float64], end_xy: npt.NDArray[np.float64], shape: tuple[int, ...]
+) -> npt.NDArray[np.float64]:
+    """The end, or the last point of the way to it that lies on the pixels of an image of this shape."""
+    way, last_xy = end_xy - start_xy, np.array([shape[1] - 1.0, shape[0] - 1.0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.where(way > 0, (last_xy - start_xy) / way, np.where(way < 0, -start_xy / way, np.inf))
+    return np.asarray(start_xy + way * min(1.0, max(float(reach.min()), 0.0)))

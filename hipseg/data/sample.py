@@ -1,0 +1,179 @@
+"""One annotated image on its way into training, and how it comes to lie on the network's grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hipseg.anatomy import BACKGROUND, IGNORED, LANDMARKS, NUM_CLASSES, structure_named
+from hipseg.data.reading import ImageHW, LabelsHW
+from hipseg.data.records import Case, DatasetManifest, PointXY
+from hipseg.runtime.grid import Grid
+
+IN_IMAGE, ABSENT, UNKNOWN = 1.0, 0.0, -1.0
+"""States of landmarks, and answers to whether an image is a hip view."""
+
+MembershipCC = npt.NDArray[np.bool_]
+LandmarksK3 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An image with everything that is known of it, in its own pixels.
+
+    Attributes:
+        image_HW: grey levels, uint8.
+        labels_HW: annotation ids, 255 ignored, uint8.
+        membership_CC: row a is the set of true classes that annotation id a may stand for.
+        landmarks_K3: x, y in pixels and the state (`IN_IMAGE`, `ABSENT`, `UNKNOWN`), in the order of
+            `anatomy.LANDMARKS`; x and y count only in the image.
+        hip_view: 1 yes, 0 no, -1 unknown.
+        spacing_mm: pixel size as (row, column), NaN when unknown.
+    """
+
+    image_HW: ImageHW
+    labels_HW: LabelsHW
+    membership_CC: MembershipCC
+    landmarks_K3: LandmarksK3
+    hip_view: float
+    spacing_mm: tuple[float, float]
+
+
+def sample_of_case(case: Case, manifest: DatasetManifest, image_HW: ImageHW, labels_HW: LabelsHW | None) -> Sample:
+    """A case of a data set with its decoded files. An unlabelled case teaches nothing about classes: all is 255."""
+    annotated = manifest.classes if case.annotated is None else case.annotated
+    merged = manifest.merged if case.merged is None else case.merged
+    if labels_HW is None:
+        labels_HW = np.full(image_HW.shape, IGNORED, np.uint8)
+    return Sample(
+        image_HW=image_HW,
+        labels_HW=labels_HW,
+        membership_CC=membership(annotated, merged),
+        landmarks_K3=landmark_array(case.landmarks or {}),
+        hip_view=UNKNOWN if case.hip_view is None else float(case.hip_view),
+        spacing_mm=case.spacing_mm or (math.nan, math.nan),
+    )
+
+
+def membership(annotated: Sequence[str], merged: Mapping[str, Sequence[str]]) -> MembershipCC:
+    """What each annotation id may stand for, bool [C, C].
+
+    Row 0 holds the background and every class that nobody annotated, a merged row its members, any other row itself
+    alone; with all classes annotated and none merged this is the identity.
+
+    Args:
+        annotated: names of the annotated classes.
+        merged: a mask's class name to the true classes it may be.
+    """
+    rows_CC = np.eye(NUM_CLASSES, dtype=bool)
+    for name, members in merged.items():
+        rows_CC[structure_named(name).id] = False
+        rows_CC[structure_named(name).id, [structure_named(member).id for member in members]] = True
+    known = {structure_named(name).id for name in annotated} | {BACKGROUND}
+    covered_C = rows_CC[sorted(known)].any(axis=0)
+    rows_CC[BACKGROUND] |= ~covered_C
+    return rows_CC
+
+
+def landmark_array(points: Mapping[str, PointXY | None]) -> LandmarksK3:
+    """Landmarks by name as an array [K, 3] of x, y, state: None is absent, a name left out unknown."""
+    rows = [(0.0, 0.0, UNKNOWN) if name not in points else _landmark_row(points[name]) for name in LANDMARKS]
+    return np.array(rows, np.float64)
+
+
+def _landmark_row(point: PointXY | None) -> tuple[float, float, float]:
+    return (0.0, 0.0, ABSENT) if point is None else (*point, IN_IMAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class GridSample:
+    """A sample on the network's grid of S x S cells.
+
+    Attributes:
+        image_SS: 0-1, float32, 0 outside the image.
+        labels_SS: annotation ids, 255 ignored or outside the image, int64.
+        membership_CC: as in `Sample`.
+        landmarks_K3: x, y in cells and the state, float32; x = y = 0 unless in the image.
+        hip_view: as in `Sample`.
+        spacing_mm: millimetres per cell as (row, column), NaN when unknown.
+    """
+
+    image_SS: npt.NDArray[np.float32]
+    labels_SS: npt.NDArray[np.int64]
+    membership_CC: MembershipCC
+    landmarks_K3: npt.NDArray[np.float32]
+    hip_view: float
+    spacing_mm: tuple[float, float]
+
+
+def place_on_grid(sample: Sample, size: int, look: Callable[[ImageHW], ImageHW] | None = None) -> GridSample:
+    """Lays a sample on the grid as the exported model lays an image.
+
+    Args:
+        sample: in its own pixels.
+        size: of the grid, cells.
+        look: changes the grey levels of the part of the grid that holds the image (uint8 [h, w]); the cheapest place
+            to do so.
+    """
+    height, width = sample.image_HW.shape
+    grid = Grid(height, width, size)
+    grey_SS = resample_image(sample.image_HW, grid)
+    if look is not None:
+        part = np.clip(np.rint(grey_SS[grid.occupied]), 0, 255).astype(np.uint8)
+        grey_SS[grid.occupied] = look(part)
+    row_mm, column_mm = sample.spacing_mm
+    return GridSample(
+        image_SS=grey_SS / np.float32(255),
+        labels_SS=resample_labels(sample.labels_HW, grid).astype(np.int64),
+        membership_CC=sample.membership_CC,
+        landmarks_K3=_landmarks_on_grid(sample.landmarks_K3, grid),
+        hip_view=sample.hip_view,
+        spacing_mm=(row_mm * grid.scale, column_mm * grid.scale),
+    )
+
+
+def resample_image(image_HW: ImageHW, grid: Grid) -> npt.NDArray[np.float32]:
+    """Grey levels on the grid, float32 [S, S], by the exported model's filter: a triangle as wide as a grid cell.
+
+    Narrow cells are averaged over, so that speckle does not alias; an image smaller than the grid is interpolated.
+    Cells outside the image are 0.
+    """
+    rows, columns = grid.occupied
+    to_rows = _triangle_weights(np.arange(rows.start, rows.stop), grid.height, grid.scale, 0.0)
+    to_columns = _triangle_weights(np.arange(columns.start, columns.stop), grid.width, grid.scale, grid.left)
+    grey_SS = np.zeros((grid.size, grid.size), np.float32)
+    # torch, not numpy, multiplies: in a worker process it keeps to one thread
+    grey_SS[rows, columns] = ((to_rows @ torch.from_numpy(image_HW).float()) @ to_columns.T).numpy()
+    return grey_SS
+
+
+def _triangle_weights(cells: npt.NDArray[np.intp], num_pixels: int, scale: float, offset: float) -> Tensor:
+    centres = (cells + 0.5 - offset) * scale - 0.5
+    distances = np.abs(np.arange(num_pixels) - centres[:, None]) / max(scale, 1.0)
+    weights = np.maximum(1 - distances, 0).astype(np.float32)
+    return torch.from_numpy(weights / np.maximum(weights.sum(axis=1, keepdims=True), np.float32(1e-6)))
+
+
+def resample_labels(labels_HW: LabelsHW, grid: Grid) -> npt.NDArray[np.uint8]:
+    """Annotation ids at the cells' centres, uint8 [S, S], 255 outside the image."""
+    rows, columns = grid.occupied
+    centres_y = grid.to_image(np.stack([np.zeros(rows.stop), np.arange(rows.stop)], axis=-1))[:, 1]
+    centres_x = grid.to_image(np.stack([np.arange(columns.stop), np.zeros(columns.stop)], axis=-1))[columns, 0]
+    y = np.clip(np.floor(centres_y + 0.5), 0, grid.height - 1).astype(np.intp)
+    x = np.clip(np.floor(centres_x + 0.5), 0, grid.width - 1).astype(np.intp)
+    labels_SS = np.full((grid.size, grid.size), IGNORED, np.uint8)
+    labels_SS[rows, columns] = labels_HW[np.ix_(y, x)]
+    return labels_SS
+
+
+def _landmarks_on_grid(landmarks_K3: LandmarksK3, grid: Grid) -> npt.NDArray[np.float32]:
+    placed_K3 = landmarks_K3.copy()
+    placed_K3[:, :2] = grid.to_grid(landmarks_K3[:, :2])
+    placed_K3[placed_K3[:, 2] != IN_IMAGE, :2] = 0
+    return placed_K3.astype(np.float32)

@@ -1,0 +1,120 @@
+"""Training samples as tensors: an endless stream in which sample k depends on (seed, k) alone, and fixed test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from hipseg.data.augment import Augmentation
+from hipseg.data.negatives import spoil
+from hipseg.data.sample import GridSample, place_on_grid
+from hipseg.data.sources import CaseReader, Source
+from hipseg.errors import UsageError
+
+
+class Batch(TypedDict):
+    """What a network is trained on; a single sample has the same entries without the first axis.
+
+    S is the grid's side, C the number of classes, K of landmarks.
+
+    Attributes:
+        image: float32 [N, 1, S, S], 0-1, 0 outside the image.
+        labels: int64 [N, S, S], annotation ids, 255 ignored or outside the image.
+        membership: bool [N, C, C], row a is the set of true classes that annotation id a may stand for.
+        landmarks: float32 [N, K, 3], x and y in cells, state 1 in the image, 0 absent, -1 unknown.
+        view: float32 [N], 1 a hip view, 0 not, -1 unknown.
+        index: int64 [N], position in the stream or in the test set.
+        spacing: float32 [N, 2], millimetres per cell along rows and columns, NaN unknown.
+    """
+
+    image: Tensor
+    labels: Tensor
+    membership: Tensor
+    landmarks: Tensor
+    view: Tensor
+    index: Tensor
+    spacing: Tensor
+
+
+def tensors_of(sample: GridSample, index: int) -> Batch:
+    """A sample on the grid as tensors, without a batch axis."""
+    return Batch(
+        image=torch.from_numpy(sample.image_SS).unsqueeze(0),
+        labels=torch.from_numpy(sample.labels_SS),
+        membership=torch.from_numpy(sample.membership_CC),
+        landmarks=torch.from_numpy(sample.landmarks_K3),
+        view=torch.tensor(sample.hip_view, dtype=torch.float32),
+        index=torch.tensor(index, dtype=torch.int64),
+        spacing=torch.tensor(sample.spacing_mm, dtype=torch.float32),
+    )
+
+
+class SampleStream(Dataset[Batch]):
+    """An endless stream of augmented training samples, open at every position.
+
+    Sample k is drawn with a generator seeded by (seed, k): workers, restarts and what was read before do not matter.
+
+    Args:
+        sources: by name.
+        weights: how often each source is drawn, by the same names; any positive scale.
+        augmentation: applied to every sample.
+        grid_size: side of the network's grid, cells.
+        seed: of the whole stream.
+        negatives: probability that a sample is spoiled into one that is no hip view.
+
+    Raises:
+        UsageError: sources and weights do not match, or no weight is positive.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        weights: Mapping[str, float],
+        augmentation: Augmentation,
+        *,
+        grid_size: int,
+        seed: int,
+        negatives: float = 0.0,
+    ) -> None:
+        if set(sources) != set(weights) or not sources or min(weights.values()) < 0 or sum(weights.values()) <= 0:
+            raise UsageError(f"source weights {dict(weights)}", expected=f"one above 0 for each of {sorted(sources)}")
+        self._sources = list(sources.values())
+        shares = np.array([weights[name] for name in sources], np.float64)
+        self._upto = np.cumsum(shares / shares.sum())
+        self._augmentation, self._grid_size, self._seed, self._negatives = augmentation, grid_size, seed, negatives
+
+    def __getitem__(self, k: int) -> Batch:
+        rng = np.random.default_rng((self._seed, k))
+        source = self._sources[min(int(np.searchsorted(self._upto, rng.random(), side="right")), len(self._upto) - 1)]
+        sample = source.draw(rng)
+        if rng.random() < self._negatives:
+            sample = spoil(sample, rng)
+        return tensors_of(self._augmentation(sample, self._grid_size, rng), k)
+
+
+class CaseSet(Dataset[Batch]):
+    """The cases of one split as they are, in order.
+
+    Args:
+        readers: data sets, one after the other.
+        grid_size: side of the network's grid, cells.
+    """
+
+    def __init__(self, readers: Sequence[CaseReader], *, grid_size: int) -> None:
+        self._places = [(reader, index) for reader in readers for index in range(len(reader))]
+        self._grid_size = grid_size
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Batch:
+        reader, position = self._places[index]
+        return tensors_of(place_on_grid(reader.sample(position), self._grid_size), index)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[index] for index in range(len(self)))
