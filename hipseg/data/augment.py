@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from hipseg.anatomy import LANDMARKS
 from hipseg.data import effects, warp
 from hipseg.data.reading import ImageHW, LabelsHW
 from hipseg.data.sample import ABSENT, IN_IMAGE, GridSample, LandmarksK3, Sample, place_on_grid
+from hipseg.errors import UsageError, nearest_name
 
 TIP, ENTRY = LANDMARKS.index("needle_tip"), LANDMARKS.index("needle_entry")
 
@@ -53,6 +54,17 @@ class AugmentConfig:
     look: float = 0.0
     look_strength: float = 1.0
     furniture: float = 0.0
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> AugmentConfig:
+        """A configuration from a YAML file's values. Raises UsageError for an unknown key or a value below 0."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name, value in values.items():
+            if name not in known:
+                raise UsageError(f"augment has no key '{name}'", mend=nearest_name(name, known))
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+                raise UsageError(f"augment.{name} is {value!r}", expected="a number from 0 up")
+        return cls(**values)
 
 
 class Augmentation:

@@ -98,7 +98,7 @@ class HipDataModule(LightningDataModule):
         super().__init__()
         self.sources, self._weights = dict(train), dict(weights)
         self._validation, self._test = list(validation), list(test)
-        config = augment if isinstance(augment, AugmentConfig) else AugmentConfig(**(augment or {}))
+        config = augment if isinstance(augment, AugmentConfig) else AugmentConfig.from_mapping(augment or {})
         self.stream = SampleStream(
             self.sources, weights, Augmentation(config), grid_size=grid_size, seed=seed, negatives=negatives
         )

@@ -28,13 +28,13 @@ def time_gain(image_HW: ImageHW, rng: Generator, strength: float) -> ImageHW:
 
 def overall_gain(image_HW: ImageHW, rng: Generator, strength: float) -> ImageHW:
     """The gain knob: grey levels of a log-compressed image move up or down together, black stays black."""
-    offset = rng.uniform(-40, 40) * strength
+    offset = rng.uniform(-25, 40) * strength
     return _clipped(image_HW + offset * np.minimum(image_HW / 30, 1))
 
 
 def dynamic_range(image_HW: ImageHW, rng: Generator, strength: float) -> ImageHW:
     """Another dynamic range and grey map: the floor cuts weak echoes off, the slope and the curve change."""
-    floor = rng.uniform(0, 25) * strength
+    floor = rng.uniform(0, 15) * strength
     ceiling = 255 - rng.uniform(-40, 60) * strength
     curve = np.exp(rng.uniform(-0.5, 0.5) * strength)
     levels = np.clip((np.arange(256) - floor) / (ceiling - floor), 0, 1) ** curve
