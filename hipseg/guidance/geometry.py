@@ -1,0 +1,239 @@
+"""Millimetres on the image plane: where grid cells lie, surfaces finer than a cell, distances and lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hipseg.frame import ScanRegion, Spacing
+from hipseg.runtime.grid import Grid
+
+Points = npt.NDArray[np.float64]
+"""Positions [n, 2] as x (right), y (down), or one of them [2]."""
+Labels = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
+
+NOMINAL_DEPTH_MM = 50.0
+"""Depth assumed where no scale is known, only to tell a needle from a speck; it never reaches a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPlane:
+    """How cells of the occupied part of the network's grid, frame pixels and millimetres lie to each other.
+
+    The origin in millimetres is the centre of the scan region's first pixel; x runs right, y deep.
+
+    Attributes:
+        grid: of the segmented image.
+        column_mm, row_mm: pixel size; nominal when `scale_known` is false.
+        scale_known: whether millimetres may be shown.
+        region: of the frame.
+    """
+
+    grid: Grid
+    column_mm: float
+    row_mm: float
+    scale_known: bool
+    region: ScanRegion
+
+    @classmethod
+    def of(cls, grid: Grid, spacing: Spacing | None, region: ScanRegion) -> ScanPlane:
+        """The plane of a frame, with a nominal scale when its own is unknown."""
+        if spacing is None:
+            nominal_mm = NOMINAL_DEPTH_MM / max(grid.height, 1)
+            return cls(grid, nominal_mm, nominal_mm, False, region)
+        return cls(grid, spacing.column_mm, spacing.row_mm, True, region)
+
+    @property
+    def cell_mm(self) -> float:
+        """Side of a cell, geometric mean of both axes."""
+        return float(np.sqrt(self.cell_area_mm2))
+
+    @property
+    def cell_area_mm2(self) -> float:
+        """Area of a cell."""
+        return self.grid.scale**2 * self.column_mm * self.row_mm
+
+    @property
+    def pixel_mm(self) -> float:
+        """Side of a pixel, geometric mean of both axes."""
+        return float(np.sqrt(self.column_mm * self.row_mm))
+
+    @property
+    def size_mm(self) -> Points:
+        """Width and height of the scan region, from the first pixel centre to the last."""
+        return np.array([(self.grid.width - 1) * self.column_mm, (self.grid.height - 1) * self.row_mm])
+
+    def from_cells(self, cells_xy: npt.ArrayLike) -> Points:
+        """Occupied-grid coordinates [..., 2] to millimetres."""
+        rows, columns = self.grid.occupied
+        first = np.array([columns.start, rows.start])
+        return self.grid.to_image(np.asarray(cells_xy) + first) * (self.column_mm, self.row_mm)
+
+    def to_cells(self, points_mm: npt.ArrayLike) -> Points:
+        """Millimetres [..., 2] to occupied-grid coordinates."""
+        rows, columns = self.grid.occupied
+        first = np.array([columns.start, rows.start])
+        cells: Points = self.grid.to_grid(np.asarray(points_mm) / (self.column_mm, self.row_mm)) - first
+        return cells
+
+    def from_scan_px(self, points_px: npt.ArrayLike) -> Points:
+        """Pixels of the scan region [..., 2] to millimetres."""
+        points: Points = np.asarray(points_px, dtype=np.float64)
+        points_mm: Points = points * np.array([self.column_mm, self.row_mm])
+        return points_mm
+
+    def from_frame_px(self, points_px: npt.ArrayLike) -> Points:
+        """Pixels of the source frame [..., 2] to millimetres."""
+        return self.from_scan_px(np.subtract(points_px, (self.region.x, self.region.y)))
+
+    def to_frame_px(self, points_mm: npt.ArrayLike) -> Points:
+        """Millimetres [..., 2] to pixels of the source frame."""
+        return np.asarray(points_mm) / (self.column_mm, self.row_mm) + (self.region.x, self.region.y)
+
+
+def occupied_labels(labels_HW: Labels, grid: Grid) -> Labels:
+    """The labels of an image on the occupied part of its grid: each cell takes the pixel under its centre."""
+    rows, columns = (np.arange(part.start, part.stop) for part in grid.occupied)
+    pixel_rows = np.clip(np.floor((rows + 0.5) * grid.scale), 0, grid.height - 1).astype(np.intp)
+    pixel_columns = np.clip(np.floor((columns + 0.5 - grid.left) * grid.scale), 0, grid.width - 1).astype(np.intp)
+    return labels_HW[np.ix_(pixel_rows, pixel_columns)]
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """The border of a structure, finer than a cell.
+
+    Attributes:
+        outline_mm: crossings between neighbouring cells, all around, in no order.
+        superficial_mm: the crossing nearest to the skin of each column, by column, needle left out.
+        deep_mm: likewise the deepest crossing.
+    """
+
+    outline_mm: Points
+    superficial_mm: Points
+    deep_mm: Points
+
+
+def surface_of(
+    inside_HW: npt.NDArray[np.bool_],
+    labels_HW: Labels,
+    probabilities_CHW: Probabilities,
+    plane: ScanPlane,
+    *,
+    cells_offset_xy: tuple[int, int] = (0, 0),
+    cover: int,
+) -> Surface:
+    """Finds where a structure ends, between the centres of the last cell inside and the first one outside.
+
+    The crossing lies where the line between both cells' probability margins is zero (as marching squares does).
+    The edge of the image is no border: beyond it nothing is known.
+
+    Args:
+        inside_HW: cells of the structure.
+        labels_HW, probabilities_CHW: of the same part of the occupied grid.
+        plane: to millimetres.
+        cells_offset_xy: first column and row of that part.
+        cover: id of a class drawn on top of others (the needle): a face against it is not the structure's own.
+    """
+    top, over_top = _crossings(inside_HW, labels_HW, probabilities_CHW, step=(-1, 0))
+    bottom, under_bottom = _crossings(inside_HW, labels_HW, probabilities_CHW, step=(1, 0))
+    left, _ = _crossings(inside_HW, labels_HW, probabilities_CHW, step=(0, -1))
+    right, _ = _crossings(inside_HW, labels_HW, probabilities_CHW, step=(0, 1))
+    superficial = _extreme_of_columns(top[over_top != cover], deepest=False)
+    deep = _extreme_of_columns(bottom[under_bottom != cover], deepest=True)
+    outline = np.concatenate([top, bottom, left, right])
+    return Surface(*(plane.from_cells(cells + cells_offset_xy) for cells in (outline, superficial, deep)))
+
+
+def _crossings(
+    inside_HW: npt.NDArray[np.bool_], labels_HW: Labels, probabilities_CHW: Probabilities, step: tuple[int, int]
+) -> tuple[Points, Labels]:
+    """Crossings [n, 2] in cells from inside cells to their neighbour one `step` (row, column) away, and its label."""
+    height, width = inside_HW.shape
+    here = (_shifted(height, -step[0]), _shifted(width, -step[1]))
+    there = (_shifted(height, step[0]), _shifted(width, step[1]))
+    rows, columns = np.nonzero(inside_HW[here] & ~inside_HW[there])
+    rows, columns = rows + here[0].start, columns + here[1].start
+    next_rows, next_columns = rows + step[0], columns + step[1]
+    own, other = labels_HW[rows, columns], labels_HW[next_rows, next_columns]
+    lead = probabilities_CHW[own, rows, columns] - probabilities_CHW[other, rows, columns]
+    lag = probabilities_CHW[other, next_rows, next_columns] - probabilities_CHW[own, next_rows, next_columns]
+    total = lead + lag
+    fraction = np.clip(np.divide(lead, total, out=np.full_like(total, 0.5), where=total > 1e-6), 0, 1)
+    return np.stack([columns + fraction * step[1], rows + fraction * step[0]], axis=1).astype(np.float64), other
+
+
+def _shifted(length: int, step: int) -> slice:
+    """The part of an axis that keeps a neighbour when the axis moves by `step`."""
+    return slice(max(step, 0), length + min(step, 0))
+
+
+def _extreme_of_columns(points_xy: Points, *, deepest: bool) -> Points:
+    """The least (or greatest) y of each x, ordered by x."""
+    order = np.lexsort((-points_xy[:, 1] if deepest else points_xy[:, 1], points_xy[:, 0]))
+    ordered = points_xy[order]
+    first = np.ones(len(ordered), dtype=bool)
+    first[1:] = ordered[1:, 0] != ordered[:-1, 0]
+    return ordered[first]
+
+
+def distances_to(points_mm: Points, surface_mm: Points) -> npt.NDArray[np.float64]:
+    """Distance [n] of each point to the nearest surface point; infinite when there is no surface."""
+    if len(surface_mm) == 0:
+        return np.full(len(points_mm), np.inf)
+    right = points_mm[:, 0, None] - surface_mm[None, :, 0]
+    down = points_mm[:, 1, None] - surface_mm[None, :, 1]
+    return np.asarray(np.sqrt(np.min(right * right + down * down, axis=1)))
+
+
+def nearest_to(point_mm: Points, surface_mm: Points) -> Points:
+    """The surface point [2] nearest to one point; the surface must not be empty."""
+    nearest: Points = surface_mm[np.argmin(np.hypot(*(surface_mm - point_mm).T))]
+    return nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A straight line: a point on it and a unit direction, millimetres."""
+
+    point_mm: Points
+    direction: Points
+
+    def along(self, points_mm: Points) -> npt.NDArray[np.float64]:
+        """Signed position along the line, from `point_mm`."""
+        return (points_mm - self.point_mm) @ self.direction
+
+    def across(self, points_mm: Points) -> npt.NDArray[np.float64]:
+        """Signed distance from the line."""
+        offsets = points_mm - self.point_mm
+        return np.asarray(offsets[..., 0] * self.direction[1] - offsets[..., 1] * self.direction[0])
+
+    def at(self, position_mm: npt.ArrayLike) -> Points:
+        """The point(s) at a position along the line."""
+        return self.point_mm + np.multiply.outer(np.asarray(position_mm, dtype=np.float64), self.direction)
+
+
+def fit_line(points_mm: Points, weights: npt.NDArray[np.float64]) -> Line:
+    """Weighted total least squares: the principal axis through the weighted centroid."""
+    centroid = np.average(points_mm, axis=0, weights=weights)
+    offsets = points_mm - centroid
+    _, axes = np.linalg.eigh((offsets * weights[:, None]).T @ offsets)
+    return Line(centroid, axes[:, -1])
+
+
+def entry_into(size_mm: Points, tip_mm: Points, direction: Points) -> Points | None:
+    """Where a line came into the image: backwards from a tip inside it to the border of [0, size]. None if outside."""
+    if np.any(tip_mm < 0) or np.any(tip_mm > size_mm):
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.where(direction > 0, tip_mm / direction, (tip_mm - size_mm) / direction)
+    steps[direction == 0] = np.inf
+    return tip_mm - np.min(steps) * direction if np.isfinite(np.min(steps)) else None
+
+
+def angle_to_skin_deg(direction: Points) -> float:
+    """Angle between a shaft and the skin (the image's top edge), 0 flat to 90 straight down."""
+    return float(np.degrees(np.arctan2(abs(direction[1]), abs(direction[0]))))

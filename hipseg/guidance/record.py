@@ -1,0 +1,105 @@
+"""The lines of frames.jsonl and alerts.jsonl. Names are frozen; numbers are rounded to fixed decimals, so that two
+runs write the same bytes; what is not known is None (null), never 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from hipseg.frame import Spacing
+from hipseg.guidance.alerts import AlertEvent
+from hipseg.guidance.engine import Guidance
+from hipseg.guidance.geometry import Points, ScanPlane
+from hipseg.guidance.structures import StructureFinding
+from hipseg.guidance.tracking import TrackedNeedle
+
+_TIME_DECIMALS, _SPACING_DECIMALS, _SCORE_DECIMALS, _PIXEL_DECIMALS, _MM_DECIMALS = 6, 6, 4, 2, 2
+
+
+def frame_record(guidance: Guidance) -> dict[str, Any]:
+    """A frame's line of frames.jsonl, `latency_ms` left to who measures it. Pixels are the source frame's."""
+    return {
+        "frame": guidance.frame,
+        "time_s": _rounded(guidance.time_s, _TIME_DECIMALS),
+        "spacing_mm": _spacing(guidance.spacing),
+        "view": {"state": guidance.view.state.value, "score": _rounded(guidance.view.score, _SCORE_DECIMALS)},
+        "structures": {name: _structure(finding) for name, finding in guidance.structures.items()},
+        "needle": _needle(guidance),
+        "target": {"px": _pixels(guidance.target.point_mm if guidance.target else None, guidance.plane)},
+        "distances_mm": _lengths(guidance.distances),
+        "measurements": _lengths(guidance.measurements),
+        "alerts": [alert.id for alert in guidance.alerts],
+    }
+
+
+def alert_records(guidance: Guidance) -> list[dict[str, Any]]:
+    """A frame's lines of alerts.jsonl."""
+    return [_event(event, guidance) for event in guidance.events]
+
+
+def _event(event: AlertEvent, guidance: Guidance) -> dict[str, Any]:
+    return {
+        "id": event.alert.id,
+        "priority": event.alert.priority.value,
+        "event": event.event,
+        "frame": guidance.frame,
+        "time_s": _rounded(guidance.time_s, _TIME_DECIMALS),
+        "value": _rounded(event.alert.value, _MM_DECIMALS),
+        "threshold": _rounded(event.alert.threshold, _MM_DECIMALS),
+        "message": event.alert.message,
+    }
+
+
+def _spacing(spacing: Spacing | None) -> list[float | None] | None:
+    if spacing is None:
+        return None
+    return [_rounded(spacing.row_mm, _SPACING_DECIMALS), _rounded(spacing.column_mm, _SPACING_DECIMALS)]
+
+
+def _structure(finding: StructureFinding) -> dict[str, Any]:
+    return {
+        "present": finding.present,
+        "area_mm2": _rounded(finding.area_mm2, _MM_DECIMALS),
+        "confidence": _rounded(finding.confidence, _SCORE_DECIMALS),
+    }
+
+
+def _needle(guidance: Guidance) -> dict[str, Any]:
+    needle, plane = guidance.needle, guidance.plane
+    return {
+        "state": needle.state.value if needle else None,
+        "tip_px": _pixels(needle.tip_mm if needle else None, plane),
+        "entry_px": _pixels(needle.entry_mm if needle else None, plane),
+        "tip_sigma_mm": _length(needle.sigma_mm if needle else None, plane),
+        "angle_deg": _rounded(guidance.angle_deg, _MM_DECIMALS),
+        "speed_mm_s": _length(_speed(needle), plane),
+    }
+
+
+def _speed(needle: TrackedNeedle | None) -> float | None:
+    if needle is None or needle.tip_mm is None or needle.velocity_mm_s is None:
+        return None
+    return math.hypot(*needle.velocity_mm_s)
+
+
+def _pixels(point_mm: Points | None, plane: ScanPlane) -> list[float | None] | None:
+    if point_mm is None or not all(map(math.isfinite, point_mm)):
+        return None
+    return [_rounded(coordinate, _PIXEL_DECIMALS) for coordinate in plane.to_frame_px(point_mm)]
+
+
+def _length(value_mm: float | None, plane: ScanPlane) -> float | None:
+    return _rounded(value_mm, _MM_DECIMALS) if plane.scale_known else None
+
+
+def _lengths(values: Any) -> dict[str, float | None]:
+    return {name: _rounded(value, _MM_DECIMALS) for name, value in dataclasses.asdict(values).items()}
+
+
+def _rounded(value: float | None, decimals: int) -> float | None:
+    """A plain float with fixed decimals and no negative zero; None for what is not a finite number."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), decimals) + 0.0

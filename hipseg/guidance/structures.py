@@ -1,0 +1,138 @@
+"""What of the anatomy a segmentation shows: which structures, how large, how sure, and where their surfaces run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from hipseg import anatomy
+from hipseg.guidance.config import StructureConfig
+from hipseg.guidance.geometry import Labels, Points, Probabilities, ScanPlane, Surface, occupied_labels, surface_of
+from hipseg.runtime.segmentation import Segmentation
+
+_NEEDLE_COVERS_MM = 2.5
+"""Widest band a needle's mask hides of what lies beneath it: 18 G is 1.27 mm, its echo up to twice that."""
+
+
+@dataclass(frozen=True, slots=True)
+class StructureFinding:
+    """One structure of a frame as it is recorded.
+
+    Attributes:
+        present: large enough to count.
+        area_mm2: None when absent or without scale.
+        confidence: mean probability over its cells, 0-1; None when absent.
+    """
+
+    present: bool
+    area_mm2: float | None = None
+    confidence: float | None = None
+
+
+NOT_FOUND = StructureFinding(present=False)
+
+
+class Scene:
+    """One frame's segmentation on the occupied grid, with surfaces found when asked for, once.
+
+    Args:
+        segmentation: with finite probabilities.
+        plane: of the frame.
+        config: what counts as present.
+    """
+
+    def __init__(self, segmentation: Segmentation, plane: ScanPlane, config: StructureConfig) -> None:
+        self.plane = plane
+        self.labels_HW: Labels = occupied_labels(segmentation.labels_HW, segmentation.grid)
+        rows, columns = segmentation.grid.occupied
+        self.probabilities_CHW: Probabilities = segmentation.probabilities_CHW[:, rows, columns]
+        self._config = config
+        self._cells: dict[int, npt.NDArray[np.bool_] | None] = {}
+        self._surfaces: dict[int, Surface | None] = {}
+
+    def cells(self, class_id: int) -> npt.NDArray[np.bool_] | None:
+        """Cells [H, W] of a structure without specks, None when nothing large enough is left."""
+        if class_id not in self._cells:
+            self._cells[class_id] = self._without_specks(class_id)
+        return self._cells[class_id]
+
+    def surface(self, class_id: int) -> Surface | None:
+        """The border of a structure, None when it is not present."""
+        if class_id not in self._surfaces:
+            cells = self.cells(class_id)
+            self._surfaces[class_id] = None if cells is None else self._surface(cells)
+        return self._surfaces[class_id]
+
+    def has(self, class_id: int) -> bool:
+        """Whether a structure is present."""
+        return self.cells(class_id) is not None
+
+    def inside(self, points_mm: Points, class_ids: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+        """Which of the points [n, 2] lie in any of some structures."""
+        columns, rows = np.rint(self.plane.to_cells(points_mm)).astype(np.intp).T
+        height, width = self.labels_HW.shape
+        within = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        found = np.zeros(len(points_mm), dtype=bool)
+        for class_id in class_ids:
+            if (cells := self.cells(class_id)) is not None:
+                found[within] |= cells[rows[within], columns[within]]
+        return found
+
+    @cached_property
+    def findings(self) -> dict[str, StructureFinding]:
+        """Every structure but the background, by name."""
+        return {structure.name: self._finding(structure.id) for structure in anatomy.STRUCTURES[1:]}
+
+    def _finding(self, class_id: int) -> StructureFinding:
+        cells = self.cells(class_id)
+        if cells is None:
+            return NOT_FOUND
+        area_mm2 = np.count_nonzero(cells) * self.plane.cell_area_mm2 if self.plane.scale_known else None
+        return StructureFinding(True, area_mm2, float(self.probabilities_CHW[class_id][cells].mean()))
+
+    def _without_specks(self, class_id: int) -> npt.NDArray[np.bool_] | None:
+        mask_HW = (self.labels_HW == class_id).view(np.uint8)
+        x, y, width, height = cv2.boundingRect(mask_HW)
+        if width == 0:
+            return None
+        box = (slice(y, y + height), slice(x, x + width))
+        _, components = cv2.connectedComponents(mask_HW[box], connectivity=8)
+        large = np.bincount(components.ravel()) * self.plane.cell_area_mm2 >= self._config.min_area_mm2
+        large[0] = False
+        if not large.any():
+            return None
+        kept = np.zeros(mask_HW.shape, dtype=bool)
+        kept[box] = large[components]
+        return kept if class_id == anatomy.NEEDLE else self._beneath_needle(kept, box)
+
+    def _beneath_needle(self, cells_HW: npt.NDArray[np.bool_], box: tuple[slice, slice]) -> npt.NDArray[np.bool_]:
+        """Adds the needle's cells that a structure encloses: the needle is drawn on top, the structure goes on below.
+
+        Without them a tip inside a vessel would lie outside of it.
+        """
+        needle = self.labels_HW[box] == anatomy.NEEDLE
+        if not needle.any():
+            return cells_HW
+        side = 2 * round(_NEEDLE_COVERS_MM / self.plane.cell_mm / 2) + 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        closed = cv2.morphologyEx(cells_HW[box].view(np.uint8), cv2.MORPH_CLOSE, kernel)
+        cells_HW[box] |= needle & (closed > 0)
+        return cells_HW
+
+    def _surface(self, cells_HW: npt.NDArray[np.bool_]) -> Surface:
+        """Works on the structure's own box with one cell around it: most structures are small."""
+        x, y, width, height = cv2.boundingRect(cells_HW.view(np.uint8))
+        top, left = max(y - 1, 0), max(x - 1, 0)
+        box = (slice(top, y + height + 1), slice(left, x + width + 1))
+        return surface_of(
+            cells_HW[box],
+            self.labels_HW[box],
+            self.probabilities_CHW[(slice(None), *box)],
+            self.plane,
+            cells_offset_xy=(left, top),
+            cover=anatomy.NEEDLE,
+        )

@@ -1,0 +1,153 @@
+"""The needle of one frame against needles drawn at known places."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from drawn_scenes import DrawnScene, distance_to_segment, landmark, segmentation_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hipseg import anatomy
+from hipseg.frame import Spacing
+from hipseg.guidance.config import NeedleConfig, StructureConfig
+from hipseg.guidance.geometry import ScanPlane, angle_to_skin_deg
+from hipseg.guidance.needle import NeedleSighting, find_needle
+from hipseg.guidance.structures import Scene
+from hipseg.runtime.segmentation import Landmark
+
+SQUARE = Spacing(0.1, 0.1, "user")
+BARE = DrawnScene(head=None, artery=None)
+CONFIG = NeedleConfig()
+
+
+def sight(drawn: DrawnScene, labels_HW: np.ndarray | None = None) -> NeedleSighting | None:
+    segmentation = segmentation_of(drawn.labels() if labels_HW is None else labels_HW, drawn.landmarks)
+    plane = ScanPlane.of(segmentation.grid, drawn.spacing, drawn.region)
+    return find_needle(Scene(segmentation, plane, StructureConfig()), segmentation.landmarks, CONFIG)
+
+
+def paint(labels_HW: np.ndarray, start: tuple[float, float], end: tuple[float, float], width: float = 1.0) -> None:
+    y, x = np.mgrid[: labels_HW.shape[0], : labels_HW.shape[1]] * 0.1
+    labels_HW[distance_to_segment(x, y, start, end) <= width / 2] = anatomy.NEEDLE
+
+
+def tip_error(sighting: NeedleSighting | None, tip: tuple[float, float]) -> float:
+    assert sighting is not None
+    assert sighting.tip is not None
+    return float(np.hypot(*(sighting.tip.point_mm - tip)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    tip_x=st.floats(15, 45),
+    tip_y=st.floats(15, 40),
+    angle=st.floats(12, 75),
+    length=st.floats(9, 15),
+    from_right=st.booleans(),
+    spacing=st.sampled_from([SQUARE, Spacing(0.1, 0.13, "user"), Spacing(0.14, 0.1, "user")]),
+)
+def test_line_and_tip_of_any_needle(
+    tip_x: float, tip_y: float, angle: float, length: float, from_right: bool, spacing: Spacing
+) -> None:
+    way = np.array([math.cos(math.radians(angle)) * (1 if from_right else -1), -math.sin(math.radians(angle))])
+    entry = (tip_x + length * way[0], tip_y + length * way[1])
+    sighting = sight(BARE.with_(tip=(tip_x, tip_y), entry=entry, spacing=spacing))
+    assert tip_error(sighting, (tip_x, tip_y)) < 0.35
+    assert sighting is not None
+    assert angle_to_skin_deg(sighting.shaft.line.direction) == pytest.approx(angle, abs=1.0)
+    assert sighting.shaft.line.direction @ way < -0.99
+
+
+def test_no_needle_in_an_empty_image() -> None:
+    assert sight(BARE.with_(tip=None)) is None
+
+
+@pytest.mark.parametrize("radius", [1.0, 3.0, 20.0])
+def test_a_blob_is_no_needle(radius: float) -> None:
+    drawn = BARE.with_(tip=None)
+    y, x = np.mgrid[: drawn.height, : drawn.width] * 0.1
+    labels = np.where(np.hypot(x - 30, y - 20) < radius, anatomy.NEEDLE, 0).astype(np.uint8)
+    assert sight(drawn, labels) is None
+
+
+def test_a_needle_over_the_whole_image_is_none() -> None:
+    assert sight(BARE, np.full((480, 640), anatomy.NEEDLE, dtype=np.uint8)) is None
+
+
+def test_a_shaft_in_pieces_is_put_together() -> None:
+    labels = np.zeros((480, 640), dtype=np.uint8)
+    for start, end in (((60, 5), (52, 11)), ((48, 14), (44, 17)), ((40, 20), (36, 23))):
+        paint(labels, start, end)
+    assert tip_error(sight(BARE, labels), (36, 23)) < 0.4
+
+
+def test_a_parallel_copy_below_does_not_bend_the_line() -> None:
+    labels = BARE.with_(tip=(36.0, 23.0), entry=(60.0, 5.0)).labels()
+    paint(labels, (58, 16), (48, 23.5), width=0.6)
+    sighting = sight(BARE, labels)
+    assert tip_error(sighting, (36, 23)) < 0.4
+    assert sighting is not None
+    assert angle_to_skin_deg(sighting.shaft.line.direction) == pytest.approx(math.degrees(math.atan2(18, 24)), abs=1)
+
+
+def test_specks_around_do_not_move_the_tip() -> None:
+    labels = BARE.with_(tip=(36.0, 23.0), entry=(60.0, 5.0)).labels()
+    rng = np.random.default_rng(3)
+    for row, column in zip(rng.integers(10, 470, 12), rng.integers(10, 630, 12), strict=True):
+        labels[row : row + 8, column : column + 8] = anatomy.NEEDLE
+    assert tip_error(sight(BARE, labels), (36, 23)) < 0.5
+
+
+def test_five_needles_give_one_that_exists() -> None:
+    labels = np.zeros((480, 640), dtype=np.uint8)
+    tips = [(20 + 8 * k, 22.0) for k in range(5)]
+    for tip in tips:
+        paint(labels, (tip[0] + 12, 10), tip)
+    sighting = sight(BARE, labels)
+    assert sighting is not None
+    assert min(tip_error(sighting, tip) for tip in tips) < 0.5
+
+
+def test_a_level_needle_came_in_from_the_nearer_side() -> None:
+    sighting = sight(BARE.with_(tip=(25.0, 20.0), entry=(2.0, 19.8)))
+    assert tip_error(sighting, (25, 20)) < 0.4
+
+
+def test_the_tip_landmark_tells_which_end_is_the_tip() -> None:
+    rising = BARE.with_(tip=(30.0, 10.0), entry=(60.0, 30.0), landmarks={"needle_tip": landmark((30, 10), SQUARE)})
+    assert tip_error(sight(rising), (30, 10)) < 0.4
+
+
+def tip_with(found: Landmark) -> NeedleSighting:
+    sighting = sight(BARE.with_(landmarks={"needle_tip": found}))
+    assert sighting is not None
+    return sighting
+
+
+def test_agreement_makes_the_tip_surer_and_disagreement_less_sure() -> None:
+    alone = sight(BARE)
+    assert alone is not None
+    assert alone.tip is not None
+    agreed = tip_with(landmark((40, 25), SQUARE, sigma_px=4)).tip
+    beyond = tip_with(landmark((36, 28.3), SQUARE, sigma_px=4)).tip
+    assert agreed is not None
+    assert beyond is not None
+    assert agreed.sigma_mm < alone.tip.sigma_mm < beyond.sigma_mm
+    assert beyond.sigma_mm > 2.0
+    assert np.abs(tip_with(landmark((36, 28.3), SQUARE)).shaft.line.across(beyond.point_mm)) < 1e-6
+
+
+def test_a_tip_that_the_model_does_not_see_is_not_reported() -> None:
+    sighting = tip_with(landmark((40, 25), SQUARE, visibility=0.1))
+    assert sighting.tip is None
+    assert sighting.shaft.length_mm > 20
+
+
+@pytest.mark.parametrize(
+    "broken", [Landmark(math.nan, 20, 2, 0.9), Landmark(20, 20, math.inf, 0.9), Landmark(1, 1, 1, math.nan)]
+)
+def test_a_landmark_that_is_not_a_number_is_not_seen(broken: Landmark) -> None:
+    assert tip_with(broken).tip is None
