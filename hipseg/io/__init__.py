@@ -1,1 +1,29 @@
 """Sources that yield frames, and sinks that keep what came of them."""
+
+from hipseg.io.clips import Clip, list_clips
+from hipseg.io.dicom_seg import write_segmentation_dicom
+from hipseg.io.masks import MaskSink
+from hipseg.io.open import open_source
+from hipseg.io.records import JsonLinesSink, write_json
+from hipseg.io.scan_region import find_scan_region
+from hipseg.io.session_folder import SessionFolder
+from hipseg.io.source import Source, SourceInfo, SourceOptions
+from hipseg.io.spacing import parse_spacing
+from hipseg.io.video_sink import VideoSink
+
+__all__ = [
+    "Clip",
+    "JsonLinesSink",
+    "MaskSink",
+    "SessionFolder",
+    "Source",
+    "SourceInfo",
+    "SourceOptions",
+    "VideoSink",
+    "find_scan_region",
+    "list_clips",
+    "open_source",
+    "parse_spacing",
+    "write_json",
+    "write_segmentation_dicom",
+]
