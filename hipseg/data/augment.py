@@ -21,8 +21,9 @@ import albumentations as A  # noqa: N812
 
 from hipseg.anatomy import LANDMARKS
 from hipseg.data import effects, warp
+from hipseg.data.needle_painting import paint_endless_line, paint_needle
 from hipseg.data.reading import ImageHW, LabelsHW
-from hipseg.data.sample import ABSENT, IN_IMAGE, GridSample, LandmarksK3, Sample, place_on_grid
+from hipseg.data.sample import ABSENT, IN_IMAGE, GridSample, LandmarksK3, Sample, last_point_inside, place_on_grid
 from hipseg.errors import UsageError, nearest_name
 
 TIP, ENTRY = LANDMARKS.index("needle_tip"), LANDMARKS.index("needle_entry")
@@ -42,6 +43,8 @@ class AugmentConfig:
         look: probability of each change of look.
         look_strength: about 0.5 mild, 1 strong.
         furniture: probability that scanner furniture is drawn in.
+        needle: probability that a frame without a needle gets one painted in.
+        endless_line: probability that a bright line from edge to edge is painted in, which is no needle.
     """
 
     flip: float = 0.0
@@ -54,6 +57,8 @@ class AugmentConfig:
     look: float = 0.0
     look_strength: float = 1.0
     furniture: float = 0.0
+    needle: float = 0.0
+    endless_line: float = 0.0
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> AugmentConfig:
@@ -103,8 +108,16 @@ class Augmentation:
         _reseed(self._look, rng)
         return np.asarray(self._look(image=image_HW)["image"], np.uint8)
 
+    def paint(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Puts in what the frame did not have: a needle, or a line that is none."""
+        with_line, with_needle = rng.random(2) < (self.config.endless_line, self.config.needle)
+        if with_line:
+            sample = paint_endless_line(sample, rng)
+        return paint_needle(sample, rng) if with_needle else sample
+
     def __call__(self, sample: Sample, size: int, rng: np.random.Generator) -> GridSample:
-        """Moves a sample, lays it on a grid of `size` cells and renders it anew."""
+        """Paints, moves a sample, lays it on a grid of `size` cells and renders it anew."""
+        sample = self.paint(sample, rng)
         return place_on_grid(self.move(sample, rng), size, lambda image_HW: self.render(image_HW, rng))
 
 
@@ -199,7 +212,7 @@ def _within(landmarks_K3: LandmarksK3, shape: tuple[int, ...]) -> LandmarksK3:
     """Landmarks outside an image of this shape become absent, after the entry was drawn along the shaft to its edge."""
     inside_K3 = landmarks_K3.copy()
     if np.all(landmarks_K3[[TIP, ENTRY], 2] == IN_IMAGE) and _is_inside(landmarks_K3[TIP], shape):
-        inside_K3[ENTRY, :2] = _towards(landmarks_K3[TIP, :2], landmarks_K3[ENTRY, :2], shape)
+        inside_K3[ENTRY, :2] = last_point_inside(landmarks_K3[TIP, :2], landmarks_K3[ENTRY, :2], shape)
     for row in inside_K3:
         if row[2] == IN_IMAGE and not _is_inside(row, shape):
             row[2] = ABSENT
@@ -208,13 +221,3 @@ def _within(landmarks_K3: LandmarksK3, shape: tuple[int, ...]) -> LandmarksK3:
 
 def _is_inside(point: npt.NDArray[np.float64], shape: tuple[int, ...]) -> bool:
     return bool(-0.5 <= point[0] < shape[1] - 0.5 and -0.5 <= point[1] < shape[0] - 0.5)
-
-
-def _towards(
-    start_xy: npt.NDArray[np.float64], end_xy: npt.NDArray[np.float64], shape: tuple[int, ...]
-) -> npt.NDArray[np.float64]:
-    """The end, or the last point of the way to it that lies on the pixels of an image of this shape."""
-    way, last_xy = end_xy - start_xy, np.array([shape[1] - 1.0, shape[0] - 1.0])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reach = np.where(way > 0, (last_xy - start_xy) / way, np.where(way < 0, -start_xy / way, np.inf))
-    return np.asarray(start_xy + way * min(1.0, max(float(reach.min()), 0.0)))

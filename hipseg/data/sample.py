@@ -177,3 +177,13 @@ def _landmarks_on_grid(landmarks_K3: LandmarksK3, grid: Grid) -> npt.NDArray[np.
     placed_K3[:, :2] = grid.to_grid(landmarks_K3[:, :2])
     placed_K3[placed_K3[:, 2] != IN_IMAGE, :2] = 0
     return placed_K3.astype(np.float32)
+
+
+def last_point_inside(
+    start_xy: npt.NDArray[np.float64], end_xy: npt.NDArray[np.float64], shape: tuple[int, ...]
+) -> npt.NDArray[np.float64]:
+    """The end, or the last point of the way to it that lies on the pixels of an image of this shape."""
+    way, last_xy = end_xy - start_xy, np.array([shape[1] - 1.0, shape[0] - 1.0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.where(way > 0, (last_xy - start_xy) / way, np.where(way < 0, -start_xy / way, np.inf))
+    return np.asarray(start_xy + way * min(1.0, max(float(reach.min()), 0.0)))
