@@ -1,0 +1,112 @@
+"""Reading checkpoints back: for export, and as the start of another training."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from hipseg.errors import ModelError
+from hipseg.training.components import make
+
+CONFIG_KEY = "hipseg_config"
+_PREFIX = "network."
+
+
+def find_checkpoint(path: str | Path, *, prefer: str = "best") -> Path:
+    """The checkpoint file a user means by a run folder, its `checkpoints/`, or a file.
+
+    Args:
+        path: as the user gave it.
+        prefer: "best" (for export) or "last" (to go on training), where a folder has both.
+
+    Raises:
+        ModelError: there is none.
+    """
+    path = Path(path)
+    if path.is_file():
+        return path
+    other = "last" if prefer == "best" else "best"
+    for folder in (path / "checkpoints", path):
+        for name in (prefer, other):
+            if (folder / f"{name}.ckpt").is_file():
+                return folder / f"{name}.ckpt"
+    raise ModelError("no checkpoint here", where=path, expected="a run folder or a .ckpt file")
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The content of a checkpoint file: plain values and tensors; nothing in it is executed.
+
+    Raises:
+        ModelError: missing, truncated, or not a checkpoint of hipseg.
+    """
+    expected = "a checkpoint written by 'hipseg train'"
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ModelError("no such checkpoint", where=path) from error
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise ModelError(f"cannot be read ({_first_line(error)})", where=path, expected=expected) from error
+    if not isinstance(checkpoint, dict) or not {"state_dict", CONFIG_KEY} <= checkpoint.keys():
+        raise ModelError("holds no weights and configuration of a hipseg training", where=path, expected=expected)
+    return checkpoint
+
+
+def load_network(path: str | Path) -> tuple[nn.Module, DictConfig]:
+    """The trained network of a run folder (its best checkpoint) or checkpoint file.
+
+    Returns:
+        The network in evaluation mode on the CPU, with the averaged weights where the run kept an average, and the
+        run's configuration.
+
+    Raises:
+        ModelError: missing or broken checkpoint, or weights that do not fit the network of its configuration.
+    """
+    file = find_checkpoint(path)
+    checkpoint = read_checkpoint(file)
+    config = OmegaConf.create(checkpoint[CONFIG_KEY])
+    network = make(config.model, "model")
+    load_weights(network, checkpoint["state_dict"], where=file)
+    return network.eval(), config
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """The weights in a run folder, a `.ckpt` or a `.safetensors` file. Raises ModelError."""
+    if Path(path).suffix != ".safetensors":
+        state: dict[str, Tensor] = read_checkpoint(find_checkpoint(path))["state_dict"]
+        return state
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise ModelError("no such file", where=path) from error
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"cannot be read ({_first_line(error)})", where=path, expected="safetensors") from error
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor], *, where: str | Path) -> None:
+    """Puts weights (with or without the prefix "network.") into a network. Raises ModelError when they do not fit."""
+    bare = {name.removeprefix(_PREFIX): value for name, value in weights.items()}
+    own = network.state_dict()
+    misfit = next(
+        (name for name in sorted(own.keys() | bare.keys()) if name not in own or name not in bare), None
+    ) or next((name for name in own if own[name].shape != bare[name].shape), None)
+    if misfit is not None:
+        got, wanted = (tuple(state[misfit].shape) if misfit in state else "nothing" for state in (bare, own))
+        raise ModelError(
+            f"weights '{misfit}' of shape {got}",
+            where=where,
+            expected=f"{wanted} for this network",
+            mend="train with the same model settings as the checkpoint's",
+        )
+    network.load_state_dict(bare)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

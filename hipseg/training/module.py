@@ -1,0 +1,92 @@
+"""The Lightning module: a network, its loss, its optimizer, and what validation measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from hipseg.errors import UsageError
+from hipseg.training.metrics import Figure, ValidationTally
+
+OptimizerMaker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
+SchedulerMaker = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
+
+
+class SegmentationTask(LightningModule):
+    """Trains a network of `models.outputs` channels on batches of `data.stream.Batch`.
+
+    Args:
+        network: [N, 1, S, S] to [N, NUM_OUTPUT_CHANNELS, S, S].
+        loss: of the network's output and a batch; gives terms by name, "loss" among them.
+        make_optimizer: from parameter groups.
+        make_scheduler: from the optimizer; stepped after every optimizer step.
+
+    Attributes:
+        figures: of the latest validation, by name.
+    """
+
+    def __init__(
+        self, network: nn.Module, loss: nn.Module, make_optimizer: OptimizerMaker, make_scheduler: SchedulerMaker
+    ) -> None:
+        super().__init__()
+        self.network, self.loss = network, loss
+        self._make_optimizer, self._make_scheduler = make_optimizer, make_scheduler
+        self._tally = ValidationTally()
+        self.figures: dict[str, Figure] = {}
+
+    def forward(self, image_N1SS: Tensor) -> Tensor:
+        """The network's channels."""
+        channels: Tensor = self.network(image_N1SS)
+        return channels
+
+    def training_step(self, batch: Mapping[str, Tensor], _batch_index: int) -> dict[str, Tensor]:
+        """The loss terms of one batch. Raises UsageError when the loss is not a number any more."""
+        terms: dict[str, Tensor] = self.loss(self(batch["image"]), batch)
+        if not torch.isfinite(terms["loss"]):
+            raise diverged(self.global_step, {name: term.item() for name, term in terms.items()})
+        return {name: term if name == "loss" else term.detach() for name, term in terms.items()}
+
+    def on_validation_epoch_start(self) -> None:
+        """Starts counting anew."""
+        self._tally = ValidationTally()
+
+    def validation_step(self, batch: Mapping[str, Tensor], _batch_index: int) -> dict[str, Tensor]:
+        """Counts one batch in; hands predictions on to whoever draws them."""
+        channels_NCHW = self(batch["image"])
+        return {"predicted": self._tally.add(channels_NCHW, batch), "channels": channels_NCHW}
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the figures; "val/score" is what the best checkpoint and early stopping go by."""
+        self.figures = self._tally.figures()
+        self.log_dict({f"val/{name}": figure.value for name, figure in self.figures.items()})
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, with weight decay on convolution weights only, and its step-wise schedule."""
+        optimizer = self._make_optimizer(parameter_groups(self.network))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self._make_scheduler(optimizer), "interval": "step"},
+        }
+
+
+def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
+    """Weights of two and more axes, and the rest (biases, normalisation), which no weight decay should pull to 0."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    plain = [parameter for parameter in parameters if parameter.ndim < 2]
+    groups = [{"params": [parameter for parameter in parameters if parameter.ndim >= 2]}]
+    return [*groups, {"params": plain, "weight_decay": 0.0}] if plain else groups
+
+
+def diverged(step: int, terms: Mapping[str, float]) -> UsageError:
+    """The error of a loss that is infinite or not a number."""
+    shown = ", ".join(f"{name} {value:.3g}" for name, value in terms.items())
+    return UsageError(
+        f"the loss is not finite ({shown})",
+        where=f"training step {step}",
+        mend="lower optimizer.lr or trainer.gradient_clip, or look for broken values in the data; "
+        "the run's last checkpoint is whole",
+    )

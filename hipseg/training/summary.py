@@ -1,0 +1,7 @@
+"""x"""
+
+from hipseg.training.run_folder import RunFolder
+
+
+def write_summary(folder: RunFolder) -> None:
+    pass
