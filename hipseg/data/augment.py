@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a newer release
 import albumentations as A  # noqa: N812
+from albumentations.core.type_definitions import Targets
 
 from hipseg.anatomy import LANDMARKS
 from hipseg.data import effects, warp
@@ -135,7 +136,7 @@ class _Effect(A.ImageOnlyTransform):  # type: ignore[misc]
 class _Warp(A.DualTransform):  # type: ignore[misc]
     """Elastic deformation. albumentations' own rounds points to whole pixels and loses those near the border."""
 
-    _targets = (A.core.type_definitions.Targets.IMAGE, A.core.type_definitions.Targets.MASK)
+    _targets = (Targets.IMAGE, Targets.MASK, Targets.KEYPOINTS)
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         height, width = params["shape"][:2]

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from hipseg.anatomy import IGNORED, NUM_CLASSES, STRUCTURES
+from hipseg.anatomy import IGNORED, NUM_CLASSES
 from hipseg.data.reading import CASES, JOURNAL, MANIFEST, ImageHW, LabelsHW, read_case, refuse_leakage
 from hipseg.data.records import Case, DatasetManifest, Merged, PointXY
 from hipseg.errors import OutputError, SourceError
+from hipseg.io.masks import encode_mask
+from hipseg.io.writing import output_errors, write_atomically
 
 if sys.platform != "win32":
     import fcntl
@@ -50,11 +49,10 @@ class DatasetWriter:
         self._journal: IO[bytes] | None = None
 
     def __enter__(self) -> DatasetWriter:
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
+        with output_errors(self._root):
+            for folder in (self._root / IMAGES, self._root / MASKS):
+                folder.mkdir(parents=True, exist_ok=True)
             self._journal = (self._root / JOURNAL).open("a+b")
-        except OSError as error:
-            raise OutputError(f"cannot be written ({error.strerror})", where=self._root) from error
         try:
             self._claim(self._journal)
         except OutputError:
@@ -105,7 +103,7 @@ class DatasetWriter:
         if id in self._cases:
             return self._cases[id]
         _check_arrays(image_HW, labels_HW, where=f"case '{id}'")
-        image_png, mask_png = _encode_image(image_HW), None if labels_HW is None else encode_indexed_png(labels_HW)
+        image_png, mask_png = _encode_image(image_HW), None if labels_HW is None else encode_mask(labels_HW)
         record = {
             "id": id,
             "image": f"{IMAGES}/{id}.png",
@@ -128,27 +126,37 @@ class DatasetWriter:
         return case
 
     def _store(self, case: Case, image_png: bytes, mask_png: bytes | None) -> None:
-        _write_atomically(self._root / case.image, image_png)
+        write_atomically(self._root / case.image, image_png)
         if case.mask is not None and mask_png is not None:
-            _write_atomically(self._root / case.mask, mask_png)
+            write_atomically(self._root / case.mask, mask_png)
         self._note(case.to_dict())
         self._cases[case.id] = case
 
     def _claim(self, journal: IO[bytes]) -> None:
         _lock(journal, self._root)
         finished = (self._root / CASES).exists() or (self._root / MANIFEST).exists()
+        started = journal.seek(0, os.SEEK_END) > 0
+        if not finished and not started and any(self._files()):
+            self._refuse("holds images or masks of something else", "choose another folder")
         if self._overwrite:
             self._clear(journal)
         elif finished:
-            (self._root / JOURNAL).unlink(missing_ok=True)
-            raise OutputError("already holds a data set", where=self._root, mend="choose another folder or --overwrite")
+            self._refuse("already holds a data set", "choose another folder or --overwrite")
         self._take_up(journal)
+
+    def _files(self) -> Iterator[Path]:
+        for name in (IMAGES, MASKS):
+            yield from (self._root / name).iterdir()
+
+    def _refuse(self, what: str, mend: str) -> NoReturn:
+        (self._root / JOURNAL).unlink(missing_ok=True)
+        raise OutputError(what, where=self._root, mend=mend)
 
     def _clear(self, journal: IO[bytes]) -> None:
         for name in (MANIFEST, CASES):
             (self._root / name).unlink(missing_ok=True)
-        for name in (IMAGES, MASKS):
-            shutil.rmtree(self._root / name, ignore_errors=True)
+        for file in list(self._files()):
+            file.unlink()
         journal.truncate(0)
 
     def _take_up(self, journal: IO[bytes]) -> None:
@@ -171,27 +179,17 @@ class DatasetWriter:
 
     def _note(self, record: Mapping[str, Any]) -> None:
         assert self._journal is not None, "DatasetWriter is a context manager"
-        self._journal.write(_line(record))
-        self._journal.flush()
+        with output_errors(self._root / JOURNAL):
+            self._journal.write(_line(record))
+            self._journal.flush()
 
     def _finish(self) -> None:
         cases = sorted(self._cases.values(), key=lambda case: case.id)
         refuse_leakage(cases, self._root)
         manifest_json = json.dumps(self._manifest.to_dict(), indent=2, ensure_ascii=False) + "\n"
-        _write_atomically(self._root / CASES, b"".join(_line(case.to_dict()) for case in cases))
-        _write_atomically(self._root / MANIFEST, manifest_json.encode())
+        write_atomically(self._root / CASES, b"".join(_line(case.to_dict()) for case in cases))
+        write_atomically(self._root / MANIFEST, manifest_json.encode())
         (self._root / JOURNAL).unlink()
-
-
-def encode_indexed_png(labels_HW: LabelsHW) -> bytes:
-    """An indexed PNG of annotation ids, with the palette of the label scheme; 255 is painted grey."""
-    palette = np.full((256, 3), 128, np.uint8)
-    palette[:NUM_CLASSES] = [structure.colour for structure in STRUCTURES]
-    image = Image.fromarray(np.ascontiguousarray(labels_HW))
-    image.putpalette(palette.tobytes())
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=3)
-    return buffer.getvalue()
 
 
 def _encode_image(image_HW: ImageHW) -> bytes:
@@ -222,17 +220,6 @@ def _plain(value: object) -> object:
 
 def _line(record: Mapping[str, Any]) -> bytes:
     return (json.dumps(record, ensure_ascii=False) + "\n").encode()
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"cannot be written ({error.strerror})", where=path) from error
 
 
 def _lock(file: IO[bytes], root: Path) -> None:

@@ -21,8 +21,8 @@ from hipseg.data.importers.recipe import import_dataset, load_recipe
 from hipseg.data.importers.shapes import ShapeFolder, known_classes, paint
 from hipseg.data.manifest import load_dataset, read_labels
 from hipseg.data.splits import assign_groups, consecutive_runs, join_look_alikes, thumbnail
-from hipseg.data.writing import encode_indexed_png
 from hipseg.errors import SourceError, UsageError
+from hipseg.io.masks import encode_mask
 
 RECIPES = config_folder() / "data" / "recipes"
 coordinate = st.floats(-20, 60, allow_nan=False)
@@ -175,7 +175,7 @@ def picture_source(root: Path, masks: int = 6) -> Path:
         mask_HW = np.zeros((60, 80), np.uint8)
         mask_HW[20:30, 20:30], mask_HW[20:30, 40:50] = 1, 2
         if number < masks:
-            (root / "masks" / f"{10 * number:04d}.png").write_bytes(encode_indexed_png(mask_HW))
+            (root / "masks" / f"{10 * number:04d}.png").write_bytes(encode_mask(mask_HW))
     return root
 
 

@@ -94,6 +94,16 @@ def test_a_finished_data_set_is_replaced_only_when_asked(dataset: Path, tmp_path
     assert [path.name for path in (root / "images").iterdir()] == ["c7.png"]
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_pictures_of_something_else_are_never_touched(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "holiday.png").write_bytes(b"beach")
+    with pytest.raises(OutputError, match="something else"):
+        DatasetWriter(tmp_path, PARTIAL, overwrite=overwrite).__enter__()
+    assert (tmp_path / "images" / "holiday.png").read_bytes() == b"beach"
+    assert not (tmp_path / "cases.jsonl.part").exists()
+
+
 def test_a_changed_file_is_found_by_its_checksum(dataset: Path, tmp_path: Path) -> None:
     root = shutil.copytree(dataset, tmp_path / "copy")
     shutil.copy(root / "masks" / "case_0.png", root / "masks" / "case_1.png")

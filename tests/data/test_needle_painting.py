@@ -15,6 +15,7 @@ from hipseg.data.needle_painting import Shaft, paint_endless_line, paint_needle
 from hipseg.data.sample import IN_IMAGE, Sample, landmark_array
 
 TIP, ENTRY = 0, 1
+ALL_LOOKS = (needle_painting.thin_needle, needle_painting.granular_needle, needle_painting.double_needle)
 
 
 def tissue(spacing_mm: tuple[float, float] = (0.1, 0.15)) -> Sample:
@@ -59,9 +60,7 @@ def test_labels_and_landmarks_are_the_line_that_was_painted(spacing_mm: tuple[fl
         assert min(entry[0], entry[1], width - 1 - entry[0], height - 1 - entry[1]) == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    "look", [needle_painting.thin_needle, needle_painting.granular_needle, needle_painting.double_needle]
-)
+@pytest.mark.parametrize("look", ALL_LOOKS, ids=lambda look: look.__name__)
 def test_the_echo_lies_on_the_shaft_and_not_ahead_of_the_tip(look: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needle_painting, "_LOOKS", (look,))
     before, gains, ahead = tissue(), [], []
