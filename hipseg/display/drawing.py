@@ -1,0 +1,111 @@
+"""Strokes and text that stay readable on any ultrasound image: every bright mark has a dark edge.
+
+Colours are RGB. Coordinates are x, y in pixels of the canvas, finer than a pixel.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from hipseg.anatomy import Rgb
+
+Canvas = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float64]
+
+_SHIFT = 4
+_FAR_PX = 1 << 14
+_HAS_UNICODE = int(cv2.__version__.split(".")[0]) >= 5
+_ASCII = str.maketrans({"±": "+-", "°": " deg", "–": "-"})
+"""OpenCV 4 draws text with vector fonts of ASCII only."""
+
+BLACK: Rgb = (0, 0, 0)
+WHITE: Rgb = (255, 255, 255)
+
+
+class Box(NamedTuple):
+    """A rectangle of canvas pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def overlaps(self, other: Box) -> bool:
+        """Whether two boxes share a pixel."""
+        across = self.x < other.x + other.width and other.x < self.x + self.width
+        return across and self.y < other.y + other.height and other.y < self.y + self.height
+
+    def holds(self, other: Box) -> bool:
+        """Whether the other box lies inside entirely."""
+        across = self.x <= other.x and other.x + other.width <= self.x + self.width
+        return across and self.y <= other.y and other.y + other.height <= self.y + self.height
+
+
+class Font(NamedTuple):
+    """Size relative to OpenCV's base size, and stroke."""
+
+    scale: float
+    weight: int = 1
+
+
+def text_size(text: str, font: Font) -> tuple[int, int]:
+    """Width and height of one line, pixels."""
+    (width, height), _ = cv2.getTextSize(_plain(text), cv2.FONT_HERSHEY_SIMPLEX, font.scale, font.weight)
+    return width, height
+
+
+def write(canvas: Canvas, text: str, left_baseline: tuple[int, int], font: Font, colour: Rgb) -> None:
+    """One line of text on a plain ground."""
+    cv2.putText(
+        canvas, _plain(text), left_baseline, cv2.FONT_HERSHEY_SIMPLEX, font.scale, colour, font.weight, cv2.LINE_AA
+    )
+
+
+def write_over_image(canvas: Canvas, text: str, left_baseline: tuple[int, int], font: Font, colour: Rgb) -> None:
+    """One line of text on an image: dark all around."""
+    x, y = left_baseline
+    for step_x, step_y in ((-1, 0), (1, 0), (0, -1), (0, 1), (1, 1), (-1, 1), (1, -1), (-1, -1)):
+        write(canvas, text, (x + step_x, y + step_y), font, BLACK)
+    write(canvas, text, left_baseline, font, colour)
+
+
+def fill(canvas: Canvas, box: Box, colour: Rgb) -> None:
+    """A plain rectangle."""
+    cv2.rectangle(canvas, tuple(box), colour, cv2.FILLED)
+
+
+def stroke(canvas: Canvas, points: Points, colour: Rgb, thickness: int, *, closed: bool = False) -> None:
+    """A polyline [n, 2] with a dark edge."""
+    fixed = _fixed(points)
+    cv2.polylines(canvas, [fixed], closed, BLACK, thickness + 2, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(canvas, [fixed], closed, colour, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def dashes(canvas: Canvas, start: Points, end: Points, colour: Rgb, thickness: int, *, dash_px: float) -> None:
+    """A dashed straight line with a dark edge."""
+    length = float(np.hypot(*(end - start)))
+    if not dash_px < length < _FAR_PX:
+        return
+    for begin in np.arange(0, length, 2 * dash_px):
+        piece = np.array([begin, min(begin + dash_px, length)])[:, None] / length
+        stroke(canvas, start + piece * (end - start), colour, thickness)
+
+
+def ring(canvas: Canvas, centre: Points, radius: float, colour: Rgb, thickness: int) -> None:
+    """A circle with a dark edge."""
+    x, y = _fixed(centre)
+    fixed_radius = round(min(radius, _FAR_PX) * (1 << _SHIFT))
+    cv2.circle(canvas, (x, y), fixed_radius, BLACK, thickness + 2, cv2.LINE_AA, _SHIFT)
+    cv2.circle(canvas, (x, y), fixed_radius, colour, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def _fixed(points: Points) -> npt.NDArray[np.int32]:
+    return np.rint(np.clip(points, -_FAR_PX, _FAR_PX) * (1 << _SHIFT)).astype(np.int32)
+
+
+def _plain(text: str) -> str:
+    return text if _HAS_UNICODE else text.translate(_ASCII)

@@ -1,0 +1,26 @@
+"""Colours of everything that is not anatomy. Alarm colours follow IEC 60601-1-8 and are used for nothing else."""
+
+from __future__ import annotations
+
+from hipseg.anatomy import Rgb
+from hipseg.guidance.config import Priority
+
+GROUND: Rgb = (16, 18, 22)
+GROUND_RAISED: Rgb = (30, 34, 40)
+TEXT: Rgb = (232, 236, 240)
+TEXT_QUIET: Rgb = (150, 158, 168)
+NEEDLE: Rgb = (255, 255, 255)
+TARGET: Rgb = (200, 255, 170)
+
+ALARM: dict[Priority, Rgb] = {
+    Priority.high: (225, 30, 40),
+    Priority.medium: (255, 214, 10),
+    Priority.low: (60, 225, 245),
+}
+ALARM_TEXT: dict[Priority, Rgb] = {
+    Priority.high: (255, 255, 255),
+    Priority.medium: (0, 0, 0),
+    Priority.low: (0, 0, 0),
+}
+ALARM_MARK: dict[Priority, str] = {Priority.high: "!!!", Priority.medium: "!!", Priority.low: "!"}
+"""Priority without colour, as the standard's marks give it."""

@@ -1,0 +1,188 @@
+"""Words and numbers around the image: alerts above, distances beside it, a ruler, a footer below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from hipseg import DISCLAIMER
+from hipseg.display import palette
+from hipseg.display.drawing import Box, Canvas, Font, fill, text_size, write
+from hipseg.display.layout import Layout
+from hipseg.frame import Frame
+from hipseg.guidance.alerts import ActiveAlert
+from hipseg.guidance.config import Priority
+from hipseg.guidance.engine import Guidance, ViewState
+from hipseg.guidance.tracking import NeedleState
+
+_NOT_KNOWN = "–"
+
+_VIEW_WORDS = {
+    ViewState.RECOGNISED: ("Hip view", palette.TEXT),
+    ViewState.UNCERTAIN: ("View uncertain", palette.TEXT),
+    ViewState.UNRECOGNISED: ("View not recognised", palette.TEXT),
+}
+_NEEDLE_WORDS = {
+    None: "guidance off",
+    NeedleState.ABSENT: "no needle",
+    NeedleState.TRACKED: "tip tracked",
+    NeedleState.COASTING: "tip not seen",
+    NeedleState.LOST: "tip lost",
+}
+
+
+def ground(layout: Layout) -> Canvas:
+    """The empty canvas of a layout."""
+    canvas: Canvas = np.full((layout.height, layout.width, 3), palette.GROUND, dtype=np.uint8)
+    fill(canvas, layout.footer, palette.GROUND_RAISED)
+    return canvas
+
+
+def draw_alerts(canvas: Canvas, alerts: tuple[ActiveAlert, ...], layout: Layout) -> None:
+    """One chip an alert, most urgent first; those that do not fit are counted, never dropped unseen."""
+    left, gap = layout.px(8), layout.px(6)
+    room = layout.width - layout.px(48)
+    alerts = _without_the_implied(alerts)
+    if not alerts:
+        write(canvas, "No alerts", (left, layout.px(26)), Font(0.5 * layout.ui), palette.TEXT_QUIET)
+    for shown, alert in enumerate(alerts):
+        font = Font(0.58 * layout.ui, layout.px(2)) if alert.priority is Priority.high else Font(0.52 * layout.ui)
+        text = f"{palette.ALARM_MARK[alert.priority]} {alert.message}{_value(alert)}"
+        width = text_size(text, font)[0] + layout.px(16)
+        if left + width > room and shown:
+            write(canvas, f"+{len(alerts) - shown}", (left, layout.px(26)), Font(0.55 * layout.ui), palette.TEXT)
+            return
+        box = Box(left, layout.px(6), min(width, layout.width - left), layout.px(28))
+        fill(canvas, box, palette.ALARM[alert.priority])
+        write(canvas, text, (left + layout.px(8), layout.px(26)), font, palette.ALARM_TEXT[alert.priority])
+        left += width + gap
+
+
+def _without_the_implied(alerts: tuple[ActiveAlert, ...]) -> tuple[ActiveAlert, ...]:
+    """A vessel touched is a vessel near: one chip says it."""
+    touched = any(alert.id == "vessel_contact" for alert in alerts)
+    return tuple(alert for alert in alerts if not (touched and alert.id == "vessel_proximity"))
+
+
+def _value(alert: ActiveAlert) -> str:
+    if alert.value is None or alert.id in {"tip_lost", "off_target"}:
+        return ""
+    if alert.id == "steep_angle":
+        return f" {alert.value:.0f}°"
+    return f" {alert.value:.1f} mm" if alert.value >= 0 else ": inside"
+
+
+def draw_panel(canvas: Canvas, guidance: Guidance, layout: Layout) -> None:
+    """The two distances that matter largest, then what else is known."""
+    panel = layout.panel
+    left, y = panel.x + layout.px(12), panel.y + layout.px(4)
+    y = _draw_large(canvas, "Tip to target", guidance.distances.tip_to_target, (left, y), layout)
+    y = _draw_large(canvas, *_nearest_vessel(guidance), (left, y), layout)
+    for name, value in _rows(guidance):
+        y += layout.px(20)
+        if y > panel.y + panel.height - layout.px(6):
+            break
+        _draw_row(canvas, name, value, left, y, layout)
+
+
+def _draw_large(canvas: Canvas, name: str, value_mm: float | None, top_left: tuple[int, int], layout: Layout) -> int:
+    left, top = top_left
+    write(canvas, name, (left, top + layout.px(18)), Font(0.46 * layout.ui), palette.TEXT_QUIET)
+    font = Font(1.25 * layout.ui, layout.px(2))
+    baseline = top + layout.px(56)
+    if value_mm is None or value_mm < 0:
+        words = _NOT_KNOWN if value_mm is None else "inside"
+        write(canvas, words, (left, baseline), font, palette.TEXT_QUIET if value_mm is None else palette.TEXT)
+    else:
+        number = f"{value_mm:.1f}"
+        write(canvas, number, (left, baseline), font, palette.TEXT)
+        unit_left = left + text_size(number, font)[0] + layout.px(8)
+        write(canvas, "mm", (unit_left, baseline), Font(0.55 * layout.ui), palette.TEXT_QUIET)
+    return top + layout.px(68)
+
+
+def _nearest_vessel(guidance: Guidance) -> tuple[str, float | None]:
+    found = {"artery": guidance.distances.tip_to_artery, "vein": guidance.distances.tip_to_vein}
+    known = {name: value for name, value in found.items() if value is not None}
+    if not known:
+        return "Tip to vessel", None
+    nearest = min(known, key=lambda name: known[name])
+    return f"Tip to {nearest}", known[nearest]
+
+
+def _rows(guidance: Guidance) -> Iterator[tuple[str, str]]:
+    distances, needle = guidance.distances, guidance.needle
+    scale_known = guidance.plane.scale_known
+    yield "Needle", _NEEDLE_WORDS[needle.state if needle else None]
+    yield "Angle to skin", _NOT_KNOWN if guidance.angle_deg is None else f"{guidance.angle_deg:.0f}°"
+    yield "Tip within", _mm(2 * needle.sigma_mm if needle and needle.sigma_mm and scale_known else None, sign="± ")
+    yield "Path misses target", _mm(distances.path_miss_target)
+    yield "Path to vessel", _mm(distances.path_to_vessel)
+    yield "Tip to nerve", _mm(distances.tip_to_nerve)
+    yield "Tip to bone", _mm(distances.tip_to_bone)
+    yield "", ""
+    yield "Neck to capsule", _mm(guidance.measurements.neck_capsule_distance_mm)
+    yield "Capsule thickness", _mm(guidance.measurements.capsule_thickness_mm)
+    recess = guidance.measurements.recess_area_mm2
+    yield "Recess area", _NOT_KNOWN if recess is None else f"{recess:.0f} mm²"
+
+
+def _mm(value: float | None, sign: str = "") -> str:
+    if value is None:
+        return _NOT_KNOWN
+    return f"{sign}{value:.1f} mm" if value >= 0 else "inside"
+
+
+def _draw_row(canvas: Canvas, name: str, value: str, left: int, baseline: int, layout: Layout) -> None:
+    font = Font(0.44 * layout.ui)
+    write(canvas, name, (left, baseline), font, palette.TEXT_QUIET)
+    right = layout.panel.x + layout.panel.width - layout.px(10)
+    colour = palette.TEXT_QUIET if value == _NOT_KNOWN else palette.TEXT
+    write(canvas, value, (right - text_size(value, font)[0], baseline), font, colour)
+
+
+def draw_footer(canvas: Canvas, frame: Frame, guidance: Guidance, layout: Layout) -> None:
+    """View state, frame and time on the left, what this is not on the right."""
+    footer = layout.footer
+    font, baseline = Font(0.4 * layout.ui), footer.y + layout.px(16)
+    view, colour = _VIEW_WORDS[guidance.view.state]
+    score = "" if guidance.view.score is None else f" {guidance.view.score:.2f}"
+    parts = [(f"{view}{score}", colour), (f"frame {frame.index}   {frame.time_s:.2f} s", palette.TEXT_QUIET)]
+    left = layout.px(8)
+    for text, tone in parts:
+        write(canvas, text, (left, baseline), font, tone)
+        left += text_size(text, font)[0] + layout.px(18)
+    width = text_size(DISCLAIMER, font)[0]
+    right = layout.width - layout.px(8)
+    if right - width > left:
+        write(canvas, DISCLAIMER, (right - width, baseline), font, palette.TEXT)
+    else:
+        write(canvas, "Research software", (left, baseline), font, palette.TEXT)
+
+
+def draw_ruler(canvas: Canvas, guidance: Guidance, layout: Layout) -> None:
+    """Depth below the top of the scan region, a tick every 5 mm and a number every 10; nothing without scale."""
+    if not guidance.plane.scale_known:
+        return
+    ruler, font = layout.ruler, Font(0.38 * layout.ui)
+    right = ruler.x + ruler.width
+    for depth_mm, y in _ticks(guidance, layout):
+        major = depth_mm % 10 == 0
+        length = layout.px(8 if major else 4)
+        fill(canvas, Box(right - length, y, length, layout.px(1)), palette.TEXT_QUIET)
+        if major:
+            text = f"{depth_mm}" if depth_mm else "mm"
+            width, height = text_size(text, font)
+            baseline = min(max(y + height // 2, ruler.y + height), ruler.y + ruler.height)
+            write(canvas, text, (right - length - layout.px(3) - width, baseline), font, palette.TEXT_QUIET)
+
+
+def _ticks(guidance: Guidance, layout: Layout) -> Iterator[tuple[int, int]]:
+    """(depth in mm, canvas row), far enough apart to be told from each other."""
+    plane = guidance.plane
+    step = next((s for s in (5, 10, 50, 100, 500) if s / plane.row_mm * layout.zoom >= layout.px(7)), 1000)
+    for depth_mm in range(0, int(plane.size_mm[1]) + 1, step):
+        row = round(float(layout.on_picture(plane.to_frame_px((0.0, depth_mm)))[1]))
+        if 0 <= row < layout.image.height:
+            yield depth_mm, layout.image.y + row
