@@ -117,7 +117,8 @@ class SimulationSource:
             if name not in known:
                 raise UsageError(f"the simulator has no option '{name}'", mend=nearest_name(name, known))
         self._simulate = simulate_frame
-        self._config = SimulationConfig(**options)
+        ranges = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+        self._config = SimulationConfig(**ranges)
 
     def prepare(self) -> None:
         """Nothing to do: a frame is made when it is drawn."""
