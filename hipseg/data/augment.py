@@ -117,8 +117,7 @@ class Augmentation:
         return paint_needle(sample, rng) if with_needle else sample
 
     def __call__(self, sample: Sample, size: int, rng: np.random.Generator) -> GridSample:
-        """Paints, moves a sample, lays it on a grid of `size` cells and renders it anew."""
-        sample = self.paint(sample, rng)
+        """Moves a sample, lays it on a grid of `size` cells and renders it anew; `paint` comes before, if at all."""
         return place_on_grid(self.move(sample, rng), size, lambda image_HW: self.render(image_HW, rng))
 
 

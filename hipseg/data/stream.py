@@ -91,7 +91,7 @@ class SampleStream(Dataset[Batch]):
     def __getitem__(self, k: int) -> Batch:
         rng = np.random.default_rng((self._seed, k))
         source = self._sources[min(int(np.searchsorted(self._upto, rng.random(), side="right")), len(self._upto) - 1)]
-        sample = source.draw(rng)
+        sample = self._augmentation.paint(source.draw(rng), rng)
         if rng.random() < self._negatives:
             sample = spoil(sample, rng)
         return tensors_of(self._augmentation(sample, self._grid_size, rng), k)

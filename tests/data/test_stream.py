@@ -196,3 +196,18 @@ def test_a_resumed_training_sees_exactly_what_it_had_not_seen(dataset: Path, tmp
     for step, num_workers in ((1, 0), (3, 2), (5, 2), (8, 0)):
         resumed = train(dataset, tmp_path / f"from_{step}", num_workers, tmp_path / "whole" / f"step={step}.ckpt")
         assert resumed == whole[step:]
+
+
+def test_painted_needles_reach_the_stream_but_not_the_negatives() -> None:
+    painted = SampleStream(
+        {"muscle": Marked(60)},
+        {"muscle": 1},
+        Augmentation(AugmentConfig(needle=1.0)),
+        grid_size=32,
+        seed=0,
+        negatives=0.5,
+    )
+    for k in range(20):
+        sample = painted[k]
+        has_needle = bool((sample["labels"] == anatomy.NEEDLE).any())
+        assert has_needle == (sample["landmarks"][0, 2] == 1) == (sample["view"] == 1)
