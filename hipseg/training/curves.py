@@ -67,7 +67,7 @@ def _append(path: Path, rows: Iterable[dict[str, Any]]) -> None:
         return
     is_new = not path.exists() or path.stat().st_size == 0
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         if is_new:
             writer.writeheader()
         writer.writerows(rows)

@@ -182,7 +182,6 @@ def make_trainer(config: DictConfig, folder: RunFolder, checkpoints: RunCheckpoi
         log_every_n_steps=settings.log_every_steps,
         deterministic="warn" if torch.cuda.is_available() else None,
         enable_progress_bar=False,
-        enable_checkpointing=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
