@@ -127,9 +127,11 @@ def execute(arguments: list[str]) -> int:
     try:
         result = typer.main.get_command(app).main(args=arguments, prog_name="hipseg", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        return _refuse("interrupted", EXIT_INTERRUPTED, debug)
+        result = EXIT_INTERRUPTED
     except Exception as error:
         return _refuse(*_explain(error), debug)
+    if result == EXIT_INTERRUPTED:  # typer turns a KeyboardInterrupt into this result
+        return _refuse("interrupted; everything written so far is whole", EXIT_INTERRUPTED, debug)
     return result if isinstance(result, int) else 0
 
 
@@ -153,7 +155,7 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _refuse(message: str, exit_code: int, debug: bool) -> int:
-    if debug:
+    if debug and sys.exc_info()[0] is not None:
         traceback.print_exc()
     print(f"hipseg: {' '.join(message.split())}", file=sys.stderr)
     return exit_code

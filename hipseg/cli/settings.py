@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -47,6 +49,18 @@ def read_settings(file: Path | None, assignments: Iterable[str]) -> Settings:
     assert isinstance(settings, Settings)
     validate(settings.guidance)
     return settings
+
+
+def changed_settings(settings: Settings) -> dict[str, Any]:
+    """The settings that differ from the defaults, by dotted key, as plain values."""
+    changed, default = OmegaConf.structured(settings), OmegaConf.structured(Settings())
+    leaves = [key for key in _keys(default) if not _is_group(default, key)]
+    values = {key: OmegaConf.select(changed, key) for key in leaves}
+    return {
+        key: value.value if isinstance(value, Enum) else value
+        for key, value in values.items()
+        if value != OmegaConf.select(default, key)
+    }
 
 
 def _load(file: Path) -> DictConfig:
