@@ -1,0 +1,142 @@
+"""What is simulated, and how often: the ranges from which patients, probes, needles and scanners are drawn."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hipseg.errors import UsageError
+
+VIEWS = ("both", "longitudinal", "transverse")
+
+
+class Limits(NamedTuple):
+    """What a range of the configuration may span at most, because nature or machines end there."""
+
+    low: float
+    high: float
+    unit: str
+
+
+RANGES: dict[str, Limits] = {
+    "habitus": Limits(0.0, 1.0, "from lean 0 to obese 1"),
+    "head_radius_mm": Limits(15.0, 32.0, "mm"),
+    "neck_capsule_distance_mm": Limits(3.0, 16.0, "mm"),
+    "aperture_mm": Limits(25.0, 80.0, "mm"),
+    "depth_mm": Limits(15.0, 150.0, "mm"),
+    "pixel_mm": Limits(0.03, 0.5, "mm"),
+    "frequency_mhz": Limits(2.0, 20.0, "MHz"),
+    "gain_db": Limits(-30.0, 30.0, "dB"),
+    "dynamic_range_db": Limits(30.0, 100.0, "dB"),
+    "needle_angle_deg": Limits(5.0, 75.0, "degrees to the skin"),
+    "needle_diameter_mm": Limits(0.3, 2.0, "mm"),
+    "needle_offset_mm": Limits(-6.0, 6.0, "mm out of the plane"),
+    "needle_speed_mm_s": Limits(0.1, 50.0, "mm/s"),
+    "tremor_mm": Limits(0.0, 3.0, "mm"),
+}
+
+SHARES = (
+    "longitudinal_share",
+    "curvilinear_share",
+    "needle_share",
+    "look_alike_share",
+    "effusion_share",
+    "branch_share",
+    "contact_loss_share",
+    "furniture_share",
+)
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """The population that is simulated. Ranges are (low, high), shares lie in 0-1.
+
+    Attributes:
+        view: "longitudinal", "transverse", or "both" in the proportion of `longitudinal_share`.
+        habitus: body build, 0 lean to 1 obese; depth, fat, attenuation and probe follow it together.
+        head_radius_mm: 20.5-26 in adults (clinical.md section 2).
+        neck_capsule_distance_mm: cortex of the neck to the capsule's outer face, 6.4 +- 1.1 in a normal hip.
+        effusion_share: hips with an effusion, whose recess is wider by some millimetres.
+        branch_share: hips whose lateral circumflex artery passes near the plane.
+        curvilinear_share: frames of a sector probe, drawn more often for obese patients.
+        aperture_mm, depth_mm: shown width and depth; the depth also follows the patient's.
+        pixel_mm: size of the displayed pixels.
+        frequency_mhz: centre frequency of linear probes; sector probes have 0.45 of it.
+        gain_db, dynamic_range_db: of the display.
+        contact_loss_share: frames with a dark wedge where the probe lost contact.
+        furniture_share: frames with marks of the screen (orientation dot, depth ticks) over the image.
+        needle_share: single frames with a needle.
+        look_alike_share: frames with additional straight bright lines that are no needle.
+        needle_angle_deg: to the skin.
+        needle_diameter_mm: outer; 23 G is 0.64, 20 G is 0.91.
+        needle_offset_mm: of the tip from the image plane.
+        needle_speed_mm_s: advance in a clip.
+        tremor_mm: standard deviation of the hand's drift along the image in a clip.
+        num_frames, frame_rate_hz: of a clip.
+    """
+
+    view: str = "both"
+    longitudinal_share: float = 0.5
+    habitus: tuple[float, float] = (0.0, 1.0)
+    head_radius_mm: tuple[float, float] = (20.5, 26.0)
+    neck_capsule_distance_mm: tuple[float, float] = (4.2, 8.6)
+    effusion_share: float = 0.2
+    branch_share: float = 0.4
+    curvilinear_share: float = 0.08
+    aperture_mm: tuple[float, float] = (38.0, 50.0)
+    depth_mm: tuple[float, float] = (22.0, 90.0)
+    pixel_mm: tuple[float, float] = (0.07, 0.14)
+    frequency_mhz: tuple[float, float] = (8.0, 14.0)
+    gain_db: tuple[float, float] = (-8.0, 6.0)
+    dynamic_range_db: tuple[float, float] = (52.0, 72.0)
+    contact_loss_share: float = 0.15
+    furniture_share: float = 0.2
+    needle_share: float = 0.5
+    look_alike_share: float = 0.5
+    needle_angle_deg: tuple[float, float] = (15.0, 62.0)
+    needle_diameter_mm: tuple[float, float] = (0.6, 0.95)
+    needle_offset_mm: tuple[float, float] = (-1.5, 1.5)
+    needle_speed_mm_s: tuple[float, float] = (2.0, 8.0)
+    tremor_mm: tuple[float, float] = (0.1, 0.6)
+    num_frames: int = 120
+    frame_rate_hz: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Checks every field. Raises UsageError naming the first wrong one."""
+        if self.view not in VIEWS:
+            raise UsageError(f"is {self.view!r}", where="simulation.view", expected=f"one of {', '.join(VIEWS)}")
+        for name, limits in RANGES.items():
+            object.__setattr__(self, name, _checked_range(name, getattr(self, name), limits))
+        for name in SHARES:
+            _check_number(name, getattr(self, name), Limits(0.0, 1.0, "a share"))
+        _check_number("frame_rate_hz", self.frame_rate_hz, Limits(1.0, 200.0, "frames a second"))
+        _check_number("num_frames", self.num_frames, Limits(1, 1_000_000, "frames"))
+
+    def replace(self, **changes: object) -> SimulationConfig:
+        """A copy with other values. Raises UsageError as the constructor does."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+
+def _checked_range(name: str, value: object, limits: Limits) -> tuple[float, float]:
+    try:
+        low, high = value  # type: ignore[misc]
+    except (TypeError, ValueError) as error:
+        raise _fault(name, value, limits, "a range, as in [low, high]") from error
+    for bound in (low, high):
+        _check_number(name, bound, limits)
+    if low > high:
+        raise _fault(name, value, limits, "the lower bound first")
+    return float(low), float(high)
+
+
+def _check_number(name: str, value: object, limits: Limits) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not limits.low <= value <= limits.high:  # type: ignore[operator]
+        raise _fault(name, value, limits, "change it or leave it out for the default")
+
+
+def _fault(name: str, value: object, limits: Limits, mend: str) -> UsageError:
+    expected = f"between {limits.low:g} and {limits.high:g} ({limits.unit})"
+    return UsageError(f"is {value}", where=f"simulation.{name}", expected=expected, mend=mend)

@@ -1,0 +1,104 @@
+"""Specular echoes: thin bright lines where impedance steps, brightest where the beam meets them squarely."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from hipseg.simulation.labels import Cortex
+from hipseg.simulation.phantom import Section
+from hipseg.simulation.probe import Probe
+from hipseg.simulation.surfaces import Array
+
+CORTEX_DEPTH_MM = 0.22
+"""The peak of the cortex echo lies this far below its leading edge, which is where readers draw it."""
+_CORTEX_SIGMA_MM = 0.11
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """How strongly a surface mirrors.
+
+    Attributes:
+        distance: name of the surface's distance in `Section`.
+        echo_db: at normal incidence, relative to the speckle of subcutaneous fat.
+        sharpness_deg: angle of incidence by which the echo has fallen to 1/e.
+        sigma_mm: thickness.
+        limit: where the interface ends ("fascia" under muscle only, say): name of a distance that must be negative.
+    """
+
+    distance: str
+    echo_db: float
+    sharpness_deg: float
+    sigma_mm: float = 0.12
+    limit: str | None = None
+
+
+INTERFACES = (
+    Interface("skin", 4, 20, 0.15),
+    Interface("fat", 7, 18, 0.14),
+    Interface("fascia_iliaca", 5, 16, 0.14),
+    Interface("pectineus", 3, 18, 0.14),
+    Interface("rectus", 0, 18, 0.14, limit="fascia_iliaca"),
+    Interface("tendon", 3, 25, 0.14, limit="fascia_iliaca"),
+    Interface("capsule_outer", 4, 25, 0.13),
+    Interface("capsule_inner", 0, 16, 0.12, limit="capsule_outer"),
+    Interface("labrum", 0, 30, 0.12, limit="capsule_outer"),
+    Interface("artery", 4, 30, 0.16),
+    Interface("branch", 1, 35, 0.12),
+    Interface("vein", -1, 24, 0.13),
+)
+
+
+def incidence_tangent(distance: Array, probe: Probe) -> Array:
+    """Tangent of the angle between a surface and the probe's face, on the coarse grid."""
+    along_beam, across_beams = np.gradient(distance)
+    ratio = np.float32(probe.sample_mm / probe.line_mm)
+    return np.abs(across_beams) * ratio / (np.abs(along_beam) + np.float32(1e-3))
+
+
+def specular_echoes(coarse: Section, fine: Section, probe: Probe, patches: Array) -> Array:
+    """Amplitude [S, L] of all soft interfaces, relative to the speckle of fat.
+
+    Args:
+        coarse, fine: the section on the coarse grid and on all samples.
+        probe: that scans it.
+        patches: smooth noise [S, L] that makes real surfaces patchy.
+    """
+    total = np.zeros(patches.shape, np.float32)
+    for interface in INTERFACES:
+        distance = getattr(fine, interface.distance)
+        if distance.min() > 0.5:
+            continue
+        tangent = incidence_tangent(getattr(coarse, interface.distance), probe)
+        facing = np.exp(-((tangent / np.float32(np.tan(np.radians(interface.sharpness_deg)))) ** 2))
+        line = bump(distance / np.float32(2.6 * interface.sigma_mm))
+        if interface.limit is not None:
+            line *= getattr(fine, interface.limit) < 0.1
+        total = np.maximum(total, line * probe.refine(facing) * np.float32(10 ** (interface.echo_db / 20)))
+    return total * cv2.exp(np.float32(0.55) * patches)
+
+
+def cortex_echo(cortex: Cortex, probe: Probe, echo_db: float, fading_db: float, patches_L: Array) -> Array:
+    """Amplitude [S, L] of the bone's surface.
+
+    Args:
+        cortex: the surface.
+        probe: that scans it.
+        echo_db: at normal incidence.
+        fading_db: lost at 45 degrees of slope; the loss grows with the square.
+        patches_L: relative brightness along the surface, nepers.
+    """
+    below_mm = probe.range_mm - np.where(np.isfinite(cortex.range_mm_L), cortex.range_mm_L, 1e3)
+    normal_mm = (below_mm - CORTEX_DEPTH_MM) * np.cos(cortex.slope_rad_L)
+    level_db = echo_db - fading_db * (cortex.slope_rad_L / math.radians(45)) ** 2
+    return bump(normal_mm / np.float32(2.6 * _CORTEX_SIGMA_MM)) * np.exp(level_db * np.float32(0.1151) + patches_L)
+
+
+def bump(position: Array) -> Array:
+    """A smooth bump, 1 at 0 and 0 beyond +-1; close to a Gaussian of sigma 1 / 2.6 and much cheaper."""
+    rest = np.maximum(1 - position * position, 0)
+    return rest * rest * rest

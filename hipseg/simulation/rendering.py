@@ -1,0 +1,85 @@
+"""A scene's B-mode picture: the stages of acoustics.py and scanner.py in order."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from hipseg.simulation import acoustics, interfaces, scanner, texture
+from hipseg.simulation.needle import needle_echo
+from hipseg.simulation.scene import Scene, Survey
+from hipseg.simulation.surfaces import Array
+from hipseg.simulation.tissue import map_tissue
+
+_NEEDLE_NEIGHBOURHOOD_MM = 3.0
+_DARKEST_NEIGHBOURHOOD = 10 ** (-20 / 20)
+
+
+def render(scene: Scene, seen: Survey) -> Array:
+    """Grey levels 0-255 on beams [S, L], float32."""
+    probe, beam, seed = scene.probe, scene.beam, scene.patient.texture_seed
+    lateral_mm, across_mm = _tissue_plane(scene, seen)
+    depth_mm = seen.section.depth
+    bend = texture.structure(lateral_mm / 14, depth_mm / 7, across_mm / 10, seed + 1)
+    tissue = map_tissue(seen.section, scene.patient, scene.heading_rad, bend)
+    grain = texture.structure(tissue.along, tissue.across, across_mm / 4, seed + 2)
+    patches = texture.structure(lateral_mm / 5, depth_mm / 2.5, across_mm / 5, seed + 3)
+
+    speckle = texture.scatterers(lateral_mm, depth_mm, across_mm, seed)
+    clutter = acoustics.shadow_clutter(seen.cortex, beam, probe, grain)
+    field = acoustics.scattering(tissue, grain, speckle)
+    gain_db = acoustics.transmission_db(tissue, seen.cortex, beam, probe)
+    gain_db += acoustics.wall_wedge_db(tissue, beam, probe)
+    gain = cv2.exp(gain_db * acoustics.NEPER_PER_DB)
+    field *= (gain * (clutter == 0))[..., None]
+    field += speckle * (clutter + acoustics.vessel_haze(tissue, beam, probe))[..., None]
+    field = acoustics.spread_points(field, beam, probe)
+
+    mirrors = _mirrors(scene, seen, patches) * gain
+    amplitude = np.hypot(*cv2.split(field))
+    amplitude = cv2.magnitude(amplitude, mirrors)
+    amplitude = _with_needle(scene, seen, amplitude)
+    amplitude = cv2.magnitude(amplitude, _noise(scene))
+    streaks_L = patches[patches.shape[0] // 2]
+    return scanner.compress(amplitude, scene.look, probe, streaks_L)
+
+
+def _tissue_plane(scene: Scene, seen: Survey) -> tuple[Array, float]:
+    """Coordinates in which tissue does not move: along the plane, and the plane's distance from the body's centre."""
+    cos_h, sin_h = np.float32(np.cos(scene.heading_rad)), np.float32(np.sin(scene.heading_rad))
+    lateral_mm = seen.section.x * cos_h - seen.section.y * sin_h
+    middle = tuple(count // 2 for count in seen.section.x.shape)
+    across_mm = seen.section.x[middle] * sin_h + seen.section.y[middle] * cos_h
+    return lateral_mm, float(across_mm)
+
+
+def _mirrors(scene: Scene, seen: Survey, patches: Array) -> Array:
+    """Amplitude of all specular echoes, none from behind bone."""
+    probe, cortex = scene.probe, seen.cortex
+    soft = interfaces.specular_echoes(seen.coarse, seen.section, probe, patches)
+    soft *= probe.range_mm < cortex.range_mm_L
+    middle = patches.shape[0] // 2
+    bone = interfaces.cortex_echo(
+        cortex, probe, scene.beam.cortex_db, scene.beam.cortex_fading_db, 0.25 * patches[middle]
+    )
+    return np.maximum(soft, bone)
+
+
+def _with_needle(scene: Scene, seen: Survey, amplitude: Array) -> Array:
+    """Needles are measured against the tissue around them, and so they are drawn."""
+    if scene.needle is None:
+        return amplitude
+    echo = needle_echo(scene.needle, seen.u, seen.w)
+    probe = scene.probe
+    size = tuple(max(int(_NEEDLE_NEIGHBOURHOOD_MM / pitch), 3) for pitch in (probe.line_mm, probe.sample_mm))
+    around = np.clip(cv2.blur(amplitude, size), _DARKEST_NEIGHBOURHOOD, 2.0)
+    return cv2.magnitude(amplitude, echo * around)
+
+
+def _noise(scene: Scene) -> Array:
+    """Electronic noise, new in each frame."""
+    num_samples, num_lines = scene.probe.beam_shape
+    rng = np.random.default_rng(scene.noise_seed)
+    row, column = rng.integers(0, texture.TILE_SIZE - 512, size=2)
+    tile = texture.scatterer_tile()[row : row + num_samples, column : column + num_lines]
+    return cv2.magnitude(tile[..., 0], tile[..., 1]) * acoustics.noise_amplitude(scene.beam, scene.probe)

@@ -1,0 +1,159 @@
+"""What each tissue does to ultrasound, and which tissue lies where.
+
+Echo levels are calibrated to the grey levels of real groin images (simulation.md); attenuation is from clinical.md
+section 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hipseg.simulation.patient import Patient
+from hipseg.simulation.phantom import Section
+from hipseg.simulation.surfaces import Array
+
+
+class Material(IntEnum):
+    """Tissues that look different."""
+
+    CONNECTIVE = 0
+    SKIN = 1
+    FAT = 2
+    PSOAS = 3
+    SARTORIUS = 4
+    RECTUS = 5
+    PECTINEUS = 6
+    TENDON = 7
+    DEEP_FAT = 8
+    NERVE = 9
+    VESSEL_WALL = 10
+    ARTERY = 11
+    VEIN = 12
+    CAPSULE = 13
+    RECESS = 14
+    LABRUM = 15
+    CARTILAGE = 16
+    BONE = 17
+
+
+class Acoustic(NamedTuple):
+    """Acoustic properties.
+
+    Attributes:
+        echo_db: mean backscatter, relative to subcutaneous fat.
+        contrast: standard deviation of the log-amplitude of its texture, nepers.
+        along_mm, across_mm: correlation lengths of the texture along and across its fibres or layers.
+        attenuation: dB/cm/MHz, one way.
+    """
+
+    echo_db: float
+    contrast: float
+    along_mm: float
+    across_mm: float
+    attenuation: float
+
+
+ACOUSTICS: dict[Material, Acoustic] = {
+    Material.CONNECTIVE: Acoustic(-2, 0.75, 4.0, 0.45, 0.9),
+    Material.SKIN: Acoustic(-6, 0.5, 8.0, 0.3, 1.2),
+    Material.FAT: Acoustic(-2, 0.95, 6.5, 0.5, 0.7),
+    Material.PSOAS: Acoustic(-14, 0.85, 3.5, 0.45, 0.95),
+    Material.SARTORIUS: Acoustic(-9, 0.8, 3.0, 0.4, 0.95),
+    Material.RECTUS: Acoustic(-9, 0.9, 3.0, 0.4, 0.95),
+    Material.PECTINEUS: Acoustic(-11, 0.85, 4.5, 0.5, 0.95),
+    Material.TENDON: Acoustic(-4, 0.6, 2.0, 0.4, 1.2),
+    Material.DEEP_FAT: Acoustic(-5, 0.8, 4.0, 0.45, 0.8),
+    Material.NERVE: Acoustic(-1, 0.6, 1.0, 0.4, 0.9),
+    Material.VESSEL_WALL: Acoustic(-8, 0.3, 2.0, 0.4, 0.6),
+    Material.ARTERY: Acoustic(-34, 0.2, 2.0, 2.0, 0.18),
+    Material.VEIN: Acoustic(-38, 0.2, 2.0, 2.0, 0.3),
+    Material.CAPSULE: Acoustic(-7, 0.55, 9.0, 0.4, 1.1),
+    Material.RECESS: Acoustic(-18, 0.5, 4.0, 0.4, 0.5),
+    Material.LABRUM: Acoustic(-5, 0.4, 2.0, 0.5, 1.1),
+    Material.CARTILAGE: Acoustic(-38, 0.2, 2.0, 2.0, 1.5),
+    Material.BONE: Acoustic(-60, 0.4, 3.0, 0.5, 3.0),
+}
+
+MUSCLES = (Material.PSOAS, Material.SARTORIUS, Material.RECTUS, Material.PECTINEUS)
+
+
+@dataclass(frozen=True, slots=True)
+class TissueMap:
+    """Tissue on beams [S, L].
+
+    Attributes:
+        material: ids of `Material`.
+        along, across: texture coordinates in correlation lengths of the tissue's own texture.
+        echo_db, contrast, attenuation: as in `Acoustic`.
+    """
+
+    material: npt.NDArray[np.uint8]
+    along: Array
+    across: Array
+    echo_db: Array
+    contrast: Array
+    attenuation: Array
+
+
+def map_tissue(section: Section, patient: Patient, heading_rad: float, bend: Array) -> TissueMap:
+    """Lays the tissues into a section.
+
+    Args:
+        section: distances on all samples and beams.
+        patient: how its fibres run and what fills its recess.
+        heading_rad: direction of the plane in the frontal plane; textures are laid along it.
+        bend: smooth noise [S, L] of standard deviation 1 by which layers and fascicles wander.
+    """
+    material = _materials(section)
+    tables = np.array([ACOUSTICS[name] for name in Material], np.float32)
+    tables[Material.RECESS, 0] = patient.joint.recess_echo_db
+    echo_db, contrast, along_mm, across_mm, attenuation = (tables[:, column][material] for column in range(5))
+    lateral_mm = section.x * np.float32(np.cos(heading_rad)) - section.y * np.float32(np.sin(heading_rad))
+    across = _across_layers(section, patient, material, lateral_mm) + 0.35 * bend
+    return TissueMap(material, lateral_mm / along_mm, across / across_mm, echo_db, contrast, attenuation)
+
+
+def _materials(section: Section) -> npt.NDArray[np.uint8]:
+    """Later entries lie over earlier ones."""
+    deep_of_iliaca = section.fascia_iliaca < 0
+    deep_of_capsule = section.capsule_inner < 0
+    regions = (
+        (Material.SKIN, section.skin > 0),
+        (Material.FAT, (section.skin <= 0) & (section.fat > 0)),
+        (Material.SARTORIUS, section.sartorius < 0),
+        (Material.PECTINEUS, section.pectineus < 0),
+        (Material.PSOAS, deep_of_iliaca),
+        (Material.RECTUS, (section.rectus < 0) & deep_of_iliaca),
+        (Material.DEEP_FAT, section.psoas_floor < 0),
+        (Material.TENDON, section.tendon < 0),
+        (Material.CAPSULE, section.capsule_outer < 0),
+        (Material.RECESS, deep_of_capsule),
+        (Material.CARTILAGE, section.cartilage < 0),
+        (Material.LABRUM, section.labrum < 0),
+        (Material.NERVE, section.nerve < 0),
+        (Material.VESSEL_WALL, np.minimum(section.vein, section.arteries) < 0),
+        (Material.VEIN, section.vein < -0.35),
+        (Material.ARTERY, section.arteries < -0.6),
+        (Material.BONE, section.bone < 0),
+    )
+    material = np.zeros(section.femur.shape, np.uint8)
+    for name, where in regions:
+        material[where] = name
+    return material
+
+
+def _across_layers(section: Section, patient: Patient, material: npt.NDArray[np.uint8], lateral_mm: Array) -> Array:
+    """Distance across fibres or layers: layers follow the surface they lie under, fascicles run obliquely."""
+    layers = patient.layers
+    tilt = np.float32(layers.fibre_tilt) + np.float32(0.012) * lateral_mm
+    across = section.depth - np.float32(0.8) * (section.fat + section.depth)
+    fascicles = section.depth + (tilt + np.float32(layers.fibre_tilt_deep * 0.03) * section.depth) * lateral_mm
+    muscle = (material >= Material.PSOAS) & (material <= Material.PECTINEUS)
+    across = np.where(muscle, fascicles, across)
+    joint = (material == Material.CAPSULE) | (material == Material.RECESS) | (material == Material.DEEP_FAT)
+    return np.where(joint, section.capsule_outer, across).astype(np.float32)
