@@ -150,7 +150,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"{error.filename or 'output'}: the disk is full; make room and run again", OutputError.exit_code
     if hasattr(error, "format_message"):  # every usage error of typer's parser has it
-        return f"{error.format_message()} See 'hipseg --help'.", UsageError.exit_code
+        return f"{error.format_message().rstrip('.')}; see 'hipseg --help'", UsageError.exit_code
     return f"internal fault ({type(error).__name__}: {error}); run again with --debug and report it", EXIT_FAULT
 
 

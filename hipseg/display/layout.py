@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from hipseg.display.drawing import Box, Points
 
-_COMFORTABLE_HEIGHT, _MAX_HEIGHT, _MAX_WIDTH = 480, 1080, 1920
+_COMFORTABLE_HEIGHT, _COMFORTABLE_WIDTH, _MAX_HEIGHT, _MAX_WIDTH = 480, 1280, 1080, 1920
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _zoom(height: int, width: int) -> float:
         return min(_MAX_HEIGHT / height, _MAX_WIDTH / width)
     if height >= 0.75 * _COMFORTABLE_HEIGHT:
         return 1.0
-    return float(max(min(-(-_COMFORTABLE_HEIGHT // height), 2 * _COMFORTABLE_HEIGHT // width), 1))
+    return float(max(min(-(-_COMFORTABLE_HEIGHT // height), _COMFORTABLE_WIDTH // width), 1))
 
 
 def _even(length: int) -> int:

@@ -16,6 +16,7 @@ from hipseg.guidance.geometry import Points, nearest_to
 from hipseg.guidance.structures import Scene
 from hipseg.runtime.segmentation import Landmark
 
+_CAPSULE_END_MM = 1.0
 _JUNCTION_GAP_MM = 4.0
 """Head and neck drawn further apart than this do not show their junction."""
 
@@ -53,10 +54,16 @@ def find_target(scene: Scene, landmarks: dict[str, Landmark], config: TargetConf
         return None
     above_mm = nearest_to(foot_mm, capsule.deep_mm)
     gap_mm = float(np.hypot(*(above_mm - foot_mm)))
-    capsule_is_above = above_mm[1] <= foot_mm[1]
-    if gap_mm > config.max_gap_mm or not capsule_is_above:
+    if gap_mm > config.max_gap_mm or not _covers(capsule.deep_mm, foot_mm):
         return None
     return Target((foot_mm + above_mm) / 2, foot_mm, approach)
+
+
+def _covers(capsule_mm: Points, foot_mm: Points) -> bool:
+    """Whether the capsule goes on above the place: beyond its end it bounds nothing."""
+    beside_mm = np.abs(capsule_mm[:, 0] - foot_mm[0])
+    nearest_column = np.argmin(beside_mm)
+    return bool(beside_mm[nearest_column] <= _CAPSULE_END_MM and capsule_mm[nearest_column, 1] <= foot_mm[1])
 
 
 def _approach(scene: Scene, config: TargetConfig) -> Approach | None:
