@@ -39,6 +39,8 @@ class Beam:
         haze_db: of clutter in vessels' near side.
         noise_db: electronic noise at the face; it grows with depth as gain compensates.
         wedge_db: extra brightness behind arteries, by repeated echoes of their wall.
+        compounding: share of the amplitude that does not speckle, as pictures from several directions are averaged.
+        leakage: share of the power that comes from around a point, by the thickness of the slice and side lobes.
     """
 
     axial_mm: float
@@ -54,33 +56,37 @@ class Beam:
     haze_db: float
     noise_db: float
     wedge_db: float
+    compounding: float
+    leakage: float
 
 
 def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
     """A scanner's acoustics, by frequency."""
     wavelength_mm = 1.54 / probe.frequency_mhz
     return Beam(
-        axial_mm=wavelength_mm * rng.uniform(0.6, 1.0),
-        lateral_mm=wavelength_mm * rng.uniform(1.4, 2.0),
-        spread=rng.uniform(0.004, 0.01),
+        axial_mm=wavelength_mm * rng.uniform(0.5, 0.85),
+        lateral_mm=wavelength_mm * rng.uniform(1.2, 1.8),
+        spread=rng.uniform(0.004, 0.012),
         focus_mm=probe.depth_mm * rng.uniform(0.15, 0.6),
         attenuation_scale=rng.uniform(0.55, 0.85),
-        compensated=rng.uniform(0.75, 0.98),
+        compensated=rng.uniform(0.78, 0.98),
         cortex_db=rng.uniform(14, 36),
         cortex_fading_db=rng.uniform(20, 38),
-        shadow_db=rng.uniform(-22, -11),
+        shadow_db=rng.uniform(-20, -9),
         reverberation_db=rng.uniform(-30, -8),
         haze_db=rng.uniform(-24, -8),
         noise_db=rng.uniform(-52, -36),
         wedge_db=rng.uniform(0, 8),
+        compounding=rng.uniform(0.45, 0.85),
+        leakage=rng.uniform(0.06, 0.26),
     )
 
 
-def scattering(tissue: TissueMap, texture: Array, scatterers: Complex2) -> Complex2:
-    """Speckle whose strength follows the tissue and its texture, [S, L, 2]."""
+def backscatter(tissue: TissueMap, texture: Array) -> Array:
+    """Amplitude of backscatter [S, L], following the tissue and its texture."""
     # The lognormal's mean is divided out, so that echo_db is the tissue's mean level.
     level = tissue.echo_db * NEPER_PER_DB + tissue.contrast * (texture - np.float32(0.5) * tissue.contrast)
-    return scatterers * cv2.exp(level)[..., None]
+    return cv2.exp(level)
 
 
 def transmission_db(tissue: TissueMap, cortex: Cortex, beam: Beam, probe: Probe) -> Array:
@@ -93,12 +99,14 @@ def transmission_db(tissue: TissueMap, cortex: Cortex, beam: Beam, probe: Probe)
     return cv2.GaussianBlur(gain_db, (0, 0), sigmaX=0.35 / probe.line_mm, sigmaY=0.1)
 
 
-def spread_points(field: Complex2, beam: Beam, probe: Probe) -> Complex2:
-    """The point spread function: one pulse length everywhere, beams that widen away from the focus.
+def spread_points(scatterers: Complex2, level: Array, beam: Beam, probe: Probe) -> Complex2:
+    """Complex echoes [S, L, 2]: scatterers of a given level [S, L] under the point spread function.
 
-    Rows do not mix in the lateral filter, so strips of different width meet without a seam. Unit gain for speckle.
+    One pulse length everywhere, beams that widen away from the focus. Rows do not mix in the lateral filter, so strips
+    of different width meet without a seam.
     """
     axial = max(beam.axial_mm / probe.sample_mm, 0.3)
+    field = np.dstack([scatterers * level[..., None], level])
     field = cv2.GaussianBlur(field, (0, 0), sigmaX=1e-3, sigmaY=axial)
     edges = np.linspace(0, field.shape[0], _STRIPS + 1).astype(int)
     for top, bottom in itertools.pairwise(edges):
@@ -107,8 +115,17 @@ def spread_points(field: Complex2, beam: Beam, probe: Probe) -> Complex2:
         sigma = max(width_mm / probe.line_mm, 0.3)
         strip = cv2.GaussianBlur(field[top:bottom], (0, 0), sigmaX=sigma, sigmaY=1e-3)
         # A Gaussian filter leaves white noise 1 / (2 sqrt(pi) sigma) of its power on each axis.
-        field[top:bottom] = strip * np.float32(np.sqrt(4 * np.pi * axial * sigma))
-    return field
+        strip[..., :2] *= np.float32(np.sqrt((1 - beam.compounding**2) * 4 * np.pi * axial * sigma))
+        field[top:bottom] = strip
+    field[..., 0] += np.float32(beam.compounding) * field[..., 2]
+    return field[..., :2]
+
+
+def leak(amplitude: Array, beam: Beam, probe: Probe) -> Array:
+    """Adds power from the neighbourhood, which fills the gaps of speckle but not the inside of a vessel."""
+    power = amplitude * amplitude
+    around = cv2.GaussianBlur(power, (0, 0), sigmaX=0.8 / probe.line_mm, sigmaY=0.25 / probe.sample_mm)
+    return cv2.sqrt(cv2.addWeighted(power, 1.0, around, beam.leakage, 0.0))
 
 
 def shadow_clutter(cortex: Cortex, beam: Beam, probe: Probe, texture: Array) -> Array:
@@ -121,8 +138,8 @@ def shadow_clutter(cortex: Cortex, beam: Beam, probe: Probe, texture: Array) -> 
     facing_L = np.exp(-((cortex.slope_rad_L / math.radians(38)) ** 2))
     level_db = np.float32(beam.shadow_db) - 0.45 * below_mm + 14 * np.exp(-below_mm / 0.6)
     repeated = cv2.exp(-(((below_mm - 0.45 * range_mm_L) / 3.0) ** 2)) * 10 ** (beam.reverberation_db / 20)
-    amplitude = cv2.exp(level_db * NEPER_PER_DB + 0.45 * texture) * (0.35 + 0.65 * facing_L)
-    return (amplitude + repeated * facing_L * cv2.exp(0.8 * texture)) * (probe.range_mm > range_mm_L)
+    amplitude = cv2.exp(level_db * NEPER_PER_DB + 0.15 * texture) * (0.35 + 0.65 * facing_L)
+    return (amplitude + repeated * facing_L * cv2.exp(0.5 * texture)) * (probe.range_mm > range_mm_L)
 
 
 def vessel_haze(tissue: TissueMap, beam: Beam, probe: Probe) -> Array:

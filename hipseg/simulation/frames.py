@@ -25,6 +25,8 @@ from hipseg.simulation.scene import PointUW, Scene, Survey, survey
 
 PointXY = tuple[float, float]
 LabelsHW = npt.NDArray[np.uint8]
+_ATTEMPTS = 12
+_SHORTEST_NEEDLE_MM = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +132,22 @@ def reach_of_bone(scene: Scene, needle: Needle) -> float:
 
 
 def _needle_somewhere(config: SimulationConfig, scene: Scene, seen: Survey, rng: np.random.Generator) -> Needle | None:
-    """A needle at a random moment of its way to the target, or to somewhere else. None when bone bars its way."""
+    """A needle at a random moment of its way to the target, or to somewhere else; None if bone bars all ways tried."""
+    for _ in range(_ATTEMPTS):
+        needle = draw_needle(config, _aim(scene, seen, rng), rng)
+        free_mm = min(needle.length_mm, reach_of_bone(scene, needle) - 0.1)
+        needle = needle.advanced_to(free_mm * (1 - 0.75 * float(rng.beta(0.8, 1.6))))
+        if needle.length_mm > _SHORTEST_NEEDLE_MM and needle.visible_span_mm(scene.probe):
+            return needle
+    return None
+
+
+def _aim(scene: Scene, seen: Survey, rng: np.random.Generator) -> PointUW:
+    """Near the target, if there is one and the operator is good; anywhere else."""
+    if seen.target_uw is not None and rng.random() < 0.75:
+        return seen.target_uw[0] + rng.normal(0, 1.5), seen.target_uw[1] + rng.normal(0, 0.8)
     left, right, _, bottom = scene.probe.extent_mm
-    aim = seen.target_uw
-    if aim is None or rng.random() < 0.25:
-        aim = (rng.uniform(left, right) * 0.7, rng.uniform(0.25, 0.85) * bottom)
-    else:
-        aim = (aim[0] + rng.normal(0, 1.5), aim[1] + rng.normal(0, 0.8))
-    needle = draw_needle(config, aim, rng)
-    free_mm = min(needle.length_mm, reach_of_bone(scene, needle) - 0.1)
-    needle = needle.advanced_to(free_mm * (1 - 0.75 * float(rng.beta(0.8, 1.6))))
-    return needle if needle.length_mm > 4.0 and needle.visible_span_mm(scene.probe) else None
+    return rng.uniform(left, right) * 0.7, rng.uniform(0.25, 0.85) * bottom
 
 
 def _label(scene: Scene, seen: Survey) -> LabelsHW:

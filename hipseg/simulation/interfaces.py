@@ -38,14 +38,14 @@ class Interface:
 
 
 INTERFACES = (
-    Interface("skin", 4, 20, 0.15),
-    Interface("fat", 7, 18, 0.14),
-    Interface("fascia_iliaca", 5, 16, 0.14),
-    Interface("pectineus", 3, 18, 0.14),
-    Interface("rectus", 0, 18, 0.14, limit="fascia_iliaca"),
-    Interface("tendon", 3, 25, 0.14, limit="fascia_iliaca"),
-    Interface("capsule_outer", 4, 25, 0.13),
-    Interface("capsule_inner", 0, 16, 0.12, limit="capsule_outer"),
+    Interface("skin", 2, 20, 0.15),
+    Interface("fat", 4, 18, 0.14),
+    Interface("fascia_iliaca", 2, 16, 0.14),
+    Interface("pectineus", 0, 18, 0.14),
+    Interface("rectus", -3, 18, 0.14, limit="fascia_iliaca"),
+    Interface("tendon", 0, 25, 0.14, limit="fascia_iliaca"),
+    Interface("capsule_outer", 0, 25, 0.13),
+    Interface("capsule_inner", -4, 16, 0.12, limit="capsule_outer"),
     Interface("labrum", 0, 30, 0.12, limit="capsule_outer"),
     Interface("artery", 4, 30, 0.16),
     Interface("branch", 1, 35, 0.12),
@@ -79,7 +79,7 @@ def specular_echoes(coarse: Section, fine: Section, probe: Probe, patches: Array
         if interface.limit is not None:
             line *= getattr(fine, interface.limit) < 0.1
         total = np.maximum(total, line * probe.refine(facing) * np.float32(10 ** (interface.echo_db / 20)))
-    return total * cv2.exp(np.float32(0.55) * patches)
+    return total * cv2.exp(np.float32(0.9) * patches)
 
 
 def cortex_echo(cortex: Cortex, probe: Probe, echo_db: float, fading_db: float, patches_L: Array) -> Array:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -13,8 +15,10 @@ from hipseg.simulation.probe import Probe
 from hipseg.simulation.surfaces import Array
 
 BONE_BAND_MM = 5.0
-STEEPEST_CORTEX_DEG = 55.0
-"""Cortex that falls off more steeply returns no echo: nobody sees it, and nobody could draw it."""
+STEEPEST_CORTEX_DEG = 52.0
+"""Cortex that falls off more steeply returns no echo: nobody sees it, and nobody draws it."""
+BRIDGED_MM = 8.0
+"""But a short steep stretch between two visible ones is drawn."""
 CAPSULE_STEEPEST_DEG = 62.0
 
 
@@ -26,16 +30,13 @@ class Cortex:
         range_mm_L: its distance from the probe's face, infinite where a beam meets none.
         slope_rad_L: of the surface against the beam's normal.
         structure_L: id of the bone (anatomy.py), 0 for none.
+        visible_L: whether it is flat enough to be seen, or lies between such stretches.
     """
 
     range_mm_L: Array
     slope_rad_L: Array
     structure_L: npt.NDArray[np.uint8]
-
-    @property
-    def visible_L(self) -> npt.NDArray[np.bool_]:
-        """Beams whose bone is flat enough to be seen."""
-        return (self.structure_L > 0) & (np.abs(self.slope_rad_L) < np.radians(STEEPEST_CORTEX_DEG))
+    visible_L: npt.NDArray[np.bool_]
 
 
 def find_cortex(section: Section, probe: Probe, junction_mm: float) -> Cortex:
@@ -60,8 +61,14 @@ def find_cortex(section: Section, probe: Probe, junction_mm: float) -> Cortex:
     structure_L[~met_L] = anatomy.BACKGROUND
     reach_mm = probe.line_mm if probe.is_linear else probe.line_mm * (1 + range_mm_L / probe.radius_mm)
     slope_L = _slope(range_mm_L, reach_mm)
+    flat_L = met_L & (np.abs(slope_L) < math.radians(STEEPEST_CORTEX_DEG))
+    bridge = np.ones((1, int(BRIDGED_MM / probe.line_mm) | 1), np.uint8)
+    visible_L = cv2.morphologyEx(flat_L[None].astype(np.uint8), cv2.MORPH_CLOSE, bridge)[0] > 0
     return Cortex(
-        np.where(met_L, range_mm_L, np.inf).astype(np.float32), slope_L.astype(np.float32), structure_L.astype(np.uint8)
+        np.where(met_L, range_mm_L, np.inf).astype(np.float32),
+        slope_L.astype(np.float32),
+        structure_L.astype(np.uint8),
+        visible_L & met_L,
     )
 
 

@@ -16,8 +16,8 @@ from hipseg.simulation.interfaces import bump
 from hipseg.simulation.probe import Probe
 from hipseg.simulation.surfaces import Array, smooth_step
 
-SLICE_HALF_MM = 1.3
-"""A shaft farther than this from the image plane is not seen."""
+SLICE_HALF_MM = 1.0
+"""A shaft farther than this from the image plane is not seen; up to there it fades by half."""
 _NOISE_STEP_MM = 0.25
 _STEP_MM = 0.05
 
@@ -204,7 +204,7 @@ def _line(below: Array, centre_mm: float, sigma_mm: float) -> Array:
 def _ends(needle: Needle, along: Array) -> Array:
     """1 along the shaft, 0 ahead of the tip; falls where the shaft leaves the plane."""
     out_mm = (needle.offsets_mm[0] + needle.offsets_mm[1] * along).astype(np.float32)
-    in_plane = np.exp(-((out_mm / SLICE_HALF_MM) ** 4) * np.float32(1.5))
+    in_plane = np.exp(-((out_mm / SLICE_HALF_MM) ** 4) * np.float32(0.7))
     return smooth_step(along, needle.length_mm + 0.12, needle.length_mm - 0.12) * in_plane
 
 
@@ -226,7 +226,7 @@ def _ring_down(needle: Needle, along: Array, below: Array, u: Array) -> Array:
     foot = needle.entry_uw[0] - u
     columns = _ShaftNoise(needle).columns(foot)
     over = foot > needle.length_mm * np.cos(needle.angle_rad)
-    return np.where((below > 0.6) & ~over, 0.5 * distal * columns * np.exp(-np.maximum(below, 0) / 14.0), 0).astype(
+    return np.where((below > 0.6) & ~over, 0.22 * distal * columns * np.exp(-np.maximum(below, 0) / 14.0), 0).astype(
         np.float32
     )
 
@@ -250,7 +250,7 @@ class _ShaftNoise:
         self._gaps = needle.gaps
         self._patches = _smooth_noise(rng, 3.0)
         self._holes = _smooth_noise(rng, 2.5)
-        self._columns = _smooth_noise(rng, 0.5)
+        self._columns = _smooth_noise(rng, 1.0)
         self._grains = rng.standard_normal((6, 512)).astype(np.float32)
         self._level = np.float32(10 ** (needle.echo_db / 20))
 
@@ -271,8 +271,8 @@ class _ShaftNoise:
 
     def columns(self, lateral_mm: Array) -> Array:
         """Amplitude of haze columns across the picture."""
-        index = np.clip((lateral_mm / _NOISE_STEP_MM).astype(int), 0, 511)
-        return np.exp(0.8 * self._columns[index]).astype(np.float32)
+        position = lateral_mm / np.float32(_NOISE_STEP_MM)
+        return np.exp(0.8 * np.interp(position, np.arange(512), self._columns)).astype(np.float32)
 
     def _index(self, along: Array) -> npt.NDArray[np.int64]:
         return np.clip(((self._length_mm - along) / _NOISE_STEP_MM).astype(int), 0, 511)

@@ -37,6 +37,7 @@ class Bone:
     rim_angle_rad: float
     ilium_slope: float
     cartilage_mm: float
+    cartilage_echo_db: float
     roughness_mm: float
 
 
@@ -152,8 +153,9 @@ def _draw_bone(config: SimulationConfig, rng: np.random.Generator) -> Bone:
         blend_mm=rng.uniform(1.2, 3.5),
         rim_angle_rad=math.radians(rng.uniform(32, 52)),
         ilium_slope=rng.uniform(-0.5, 0.35),
-        cartilage_mm=rng.uniform(0.7, 1.8),
-        roughness_mm=rng.uniform(0.02, 0.15),
+        cartilage_mm=rng.uniform(0.6, 1.5),
+        cartilage_echo_db=rng.uniform(-38, -14),
+        roughness_mm=rng.uniform(0.01, 0.06),
     )
 
 
@@ -227,12 +229,12 @@ def _draw_layers(
     rng: np.random.Generator, habitus: float, apex_mm: float, artery: Vessel, head_depth_mm: float
 ) -> Layers:
     artery_top_mm = artery.z_mm - artery.semi_z_mm + head_depth_mm
-    fat_mm = min(0.28 * apex_mm + 8.0 * habitus * rng.random() + rng.uniform(0.5, 2.5), artery_top_mm - 0.8)
+    fat_mm = min(0.17 * apex_mm + 8.0 * habitus * rng.random() + rng.uniform(0.5, 2.5), artery_top_mm - 0.8)
     fat_mm = max(fat_mm, 2.6)
     return Layers(
         skin_mm=rng.uniform(0.9, 1.8),
         fat_mm=fat_mm,
-        fascia_iliaca_mm=fat_mm + (apex_mm - fat_mm) * rng.uniform(0.12, 0.4),
+        fascia_iliaca_mm=fat_mm + (apex_mm - fat_mm) * rng.uniform(0.04, 0.3),
         dip_x_mm=rng.uniform(-11, -3),
         dip_slope=rng.uniform(0.55, 1.0),
         sartorius_x_mm=rng.uniform(4, 20),

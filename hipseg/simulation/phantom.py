@@ -98,13 +98,14 @@ class Phantom:
         self.patient = patient
         bone = patient.bone
         rng = np.random.default_rng((patient.texture_seed, 7))
+        muscle_mm = patient.apex_depth_mm - patient.layers.fat_mm
         self._waves = {name: Waves(rng, (9.0, 45.0)) for name in ("skin", "fat", "iliaca", "pectineus", "floor")}
         self._fine_waves = {name: Waves(rng, (3.0, 9.0)) for name in ("bone", "capsule", "vessel")}
         cos_h, sin_h = np.cos(bone.neck_heading_rad), np.sin(bone.neck_heading_rad)
         self._neck_axis = np.array([cos_h, -sin_h, bone.neck_slope]) / np.sqrt(1 + bone.neck_slope**2)
         self._toward_rim = np.array([-cos_h, sin_h])
-        self._tendon_x_mm, self._deep_fat_mm = rng.uniform(-7, 4), rng.uniform(0.3, 4.5)
-        self._tendon_semi_mm = rng.uniform(1.2, 2.4)
+        self._tendon_x_mm, self._deep_fat_mm = rng.uniform(-7, 4), muscle_mm * rng.uniform(0.02, 0.22)
+        self._tendon_semi_mm = rng.uniform(0.09, 0.16) * muscle_mm
         self._rectus_x_mm = rng.uniform(24, 34)
         self.junction_mm = self._find_junction()
 
@@ -178,7 +179,7 @@ class Phantom:
         cartilage = np.where(along < self.junction_mm + 0.5, head - cartilage_mm, FAR).astype(np.float32)
         labrum = self._labrum(x, y, z, head)
         lift_mm = self._lift(along, state)
-        outer = blend(head, neck, 12.0) - lift_mm + 0.25 * self._fine_waves["capsule"](x, y)
+        outer = blend(head, neck, 12.0) - lift_mm + 0.1 * self._fine_waves["capsule"](x, y)
         over_rim = np.minimum(labrum - 0.4, acetabulum) - np.float32(0.8 * joint.capsule_mm)
         outer = blend(outer, over_rim, 4.0)
         ends = smooth_step(along, bone.neck_length_mm + 2, bone.neck_length_mm - 8)

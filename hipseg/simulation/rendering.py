@@ -22,22 +22,22 @@ def render(scene: Scene, seen: Survey) -> Array:
     depth_mm = seen.section.depth
     bend = texture.structure(lateral_mm / 14, depth_mm / 7, across_mm / 10, seed + 1)
     tissue = map_tissue(seen.section, scene.patient, scene.heading_rad, bend)
-    grain = texture.structure(tissue.along, tissue.across, across_mm / 4, seed + 2)
-    patches = texture.structure(lateral_mm / 5, depth_mm / 2.5, across_mm / 5, seed + 3)
+    grain = 0.8 * texture.structure(tissue.along, tissue.across, across_mm / 4, seed + 2)
+    grain += 0.6 * texture.structure(tissue.along * 2.3, tissue.across * 1.7, across_mm / 3, seed + 4)
+    patches = texture.structure(lateral_mm / 3.5, depth_mm / 1.2, across_mm / 5, seed + 3)
 
     speckle = texture.scatterers(lateral_mm, depth_mm, across_mm, seed)
     clutter = acoustics.shadow_clutter(seen.cortex, beam, probe, grain)
-    field = acoustics.scattering(tissue, grain, speckle)
     gain_db = acoustics.transmission_db(tissue, seen.cortex, beam, probe)
     gain_db += acoustics.wall_wedge_db(tissue, beam, probe)
     gain = cv2.exp(gain_db * acoustics.NEPER_PER_DB)
-    field *= (gain * (clutter == 0))[..., None]
-    field += speckle * (clutter + acoustics.vessel_haze(tissue, beam, probe))[..., None]
-    field = acoustics.spread_points(field, beam, probe)
+    level = acoustics.backscatter(tissue, grain) * gain * (clutter == 0)
+    level += clutter + acoustics.vessel_haze(tissue, beam, probe)
+    field = acoustics.spread_points(speckle, level, beam, probe)
 
     mirrors = _mirrors(scene, seen, patches) * gain
     amplitude = np.hypot(*cv2.split(field))
-    amplitude = cv2.magnitude(amplitude, mirrors)
+    amplitude = cv2.magnitude(acoustics.leak(amplitude, beam, probe), mirrors)
     amplitude = _with_needle(scene, seen, amplitude)
     amplitude = cv2.magnitude(amplitude, _noise(scene))
     streaks_L = patches[patches.shape[0] // 2]

@@ -50,10 +50,10 @@ def draw_look(config: SimulationConfig, rng: np.random.Generator) -> Look:
     edge_of_face = rng.choice([0.0, 1.0, rng.uniform(0.0, 1.0)], p=[0.42, 0.42, 0.16])
     return Look(
         gain_db=rng.uniform(*config.gain_db),
-        near_db=rng.uniform(-4, 3),
-        far_db=rng.uniform(-8, 5),
+        near_db=rng.uniform(-2, 5),
+        far_db=rng.uniform(-8, 4),
         dynamic_range_db=rng.uniform(*config.dynamic_range_db),
-        gamma=rng.uniform(0.9, 1.4),
+        gamma=rng.uniform(0.8, 1.25),
         compounding=rng.uniform(0.2, 0.9),
         edge=rng.uniform(0.0, 0.6),
         lost_contact=(float(edge_of_face), rng.uniform(0.03, 0.16)) if lost else None,
@@ -76,7 +76,7 @@ def compress(amplitude: Array, look: Look, probe: Probe, streaks_L: Array) -> Ar
     level_db += look.gain_db + look.near_db * (1 - share) ** 2 + look.far_db * share**2
     level_db += look.streaks * streaks_L
     if look.lost_contact is not None:
-        level_db -= look.lost_db * _lost(look.lost_contact, level_db.shape[1])
+        level_db -= look.lost_db * _lost(look.lost_contact, share, level_db.shape[1])
     white = 255 - FAT_GREY
     grey = level_db * np.float32(255 / look.dynamic_range_db) + np.float32(255 - white)
     grey = _reduce_speckle(grey, look, probe)
@@ -92,10 +92,11 @@ def _reduce_speckle(grey: Array, look: Look, probe: Probe) -> Array:
     return cv2.addWeighted(mixed, 1 + look.edge, wide, -look.edge, 0.0)
 
 
-def _lost(contact: tuple[float, float], num_lines: int) -> Array:
+def _lost(contact: tuple[float, float], share: Array, num_lines: int) -> Array:
+    """Where sound is lost: a wedge, as sound from beside the gap reaches what lies deeper."""
     centre, half = contact
     across = (np.arange(num_lines, dtype=np.float32) + 0.5) / num_lines
-    return smooth_step(np.abs(across - centre), 1.6 * half, 0.6 * half)
+    return smooth_step(np.abs(across - centre) / half, 1.8, 0.2) * (1 - np.float32(0.6) * share)
 
 
 def paint_furniture(image_HW: npt.NDArray[np.uint8], probe: Probe, rng: np.random.Generator) -> None:
