@@ -117,7 +117,9 @@ class SimulationSource:
             if name not in known:
                 raise UsageError(f"the simulator has no option '{name}'", mend=nearest_name(name, known))
         self._simulate = simulate_frame
-        ranges = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+        ranges: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+        }
         self._config = SimulationConfig(**ranges)
 
     def prepare(self) -> None:

@@ -18,7 +18,7 @@ from hipseg.configuration import config_folder
 from hipseg.data.importers import rasterise
 from hipseg.data.importers.margins import without_margins
 from hipseg.data.importers.recipe import import_dataset, load_recipe
-from hipseg.data.importers.shapes import ShapeFolder, known_classes, paint
+from hipseg.data.importers.shapes import ShapeFolder, absent_landmarks, known_classes, paint
 from hipseg.data.manifest import load_dataset, read_labels
 from hipseg.data.splits import assign_groups, consecutive_runs, join_look_alikes, thumbnail
 from hipseg.errors import SourceError, UsageError
@@ -98,6 +98,8 @@ def test_only_what_was_looked_for_counts_as_annotated() -> None:
     assert set(known_classes(annotation(visible=without))) == {
         "needle", "femoral_artery", "femoral_head", "femoral_neck", "femoral_vein", "acetabulum",
     }  # fmt: skip
+    assert set(absent_landmarks(annotation())) == {"needle_tip", "needle_entry", "head_neck_junction"}
+    assert "head_neck_junction" not in absent_landmarks(annotation(visible={"needle": False}))
     seen_but_not_drawn = {"anterior_capsule": True, "needle": False}
     assert "anterior_capsule" not in known_classes(annotation(visible=seen_but_not_drawn))
 

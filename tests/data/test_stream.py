@@ -17,7 +17,7 @@ from hipseg import anatomy
 from hipseg.data.augment import Augmentation, AugmentConfig
 from hipseg.data.datamodule import HipDataModule, StreamBatches
 from hipseg.data.sample import Sample
-from hipseg.data.sources import CaseReader, DiskSource
+from hipseg.data.sources import CaseReader, DiskSource, SimulationSource
 from hipseg.data.stream import CaseSet, SampleStream
 from hipseg.errors import SourceError, UsageError
 
@@ -100,6 +100,19 @@ def test_sources_are_drawn_by_weight() -> None:
     greys = Counter(round(float(mixed[k]["image"].max()) * 255) for k in range(400))
     assert set(greys) == {50, 100}
     assert greys[50] == pytest.approx(300, abs=30)
+
+
+def test_simulated_frames_come_fully_labelled_and_by_the_generator_alone() -> None:
+    def draw() -> Sample:
+        return SimulationSource(needle_share=1.0, head_radius_mm=[22.0, 24.0]).draw(np.random.default_rng(4))
+
+    frame, again = draw(), draw()
+    np.testing.assert_array_equal(frame.image_HW, again.image_HW)
+    np.testing.assert_array_equal(frame.membership_CC, np.eye(anatomy.NUM_CLASSES, dtype=bool))
+    assert frame.hip_view == 1
+    assert (frame.labels_HW == anatomy.FEMORAL_HEAD).any()
+    with pytest.raises(UsageError, match="did you mean 'needle_share'"):
+        SimulationSource(needle_shar=1.0)
 
 
 def test_negatives_come_at_their_rate(dataset: Path) -> None:

@@ -24,7 +24,7 @@ from hipseg.data.importers import rasterise
 from hipseg.data.importers.case import Annotated, ImportedCase, files_of, read_grey
 from hipseg.data.importers.rasterise import MaskHW
 from hipseg.data.reading import LabelsHW
-from hipseg.data.records import SPLITS
+from hipseg.data.records import SPLITS, PointXY
 from hipseg.errors import SourceError, UsageError, nearest_name
 
 BONES = ("femoral_head", "femoral_neck", "acetabulum")
@@ -90,7 +90,7 @@ class ShapeFolder:
             spacing_mm=annotation.get("spacing_mm"),
             view=annotation.get("view"),
             annotated=known_classes(annotation),
-            landmarks=None if visible.get("needle", True) else {"needle_tip": None, "needle_entry": None},
+            landmarks=absent_landmarks(annotation),
             hip_view=True if visible.get(self._hip_view_by) else None,
         )
 
@@ -108,6 +108,13 @@ def known_classes(annotation: Mapping[str, Any]) -> tuple[str, ...]:
         if not visible["femoral_head"]:
             known.add("acetabulum")
     return tuple(name for name in PAINTING_ORDER if name in known)
+
+
+def absent_landmarks(annotation: Mapping[str, Any]) -> dict[str, PointXY | None]:
+    """The landmarks that are surely not in an image: those of a structure that was looked for and is not there."""
+    absent = set(known_classes(annotation)) - set(annotation["shapes"])
+    names = {"needle_tip": "needle", "needle_entry": "needle", "head_neck_junction": "femoral_neck"}
+    return {landmark: None for landmark, structure in names.items() if structure in absent}
 
 
 def paint(annotation: Mapping[str, Any], *, where: Path) -> LabelsHW:
