@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from hipseg.simulation.labels import Cortex
+from hipseg.simulation.patient import Sheet
 from hipseg.simulation.phantom import Section
 from hipseg.simulation.probe import Probe
 from hipseg.simulation.surfaces import Array
@@ -80,6 +82,23 @@ def specular_echoes(coarse: Section, fine: Section, probe: Probe, patches: Array
             line *= getattr(fine, interface.limit) < 0.1
         total = np.maximum(total, line * probe.refine(facing) * np.float32(10 ** (interface.echo_db / 20)))
     return total * cv2.exp(np.float32(0.9) * patches)
+
+
+def sheet_echoes(sheets: Sequence[Sheet], section: Section, patches: Array) -> Array:
+    """Amplitude [S, L] of straight lines that are no needle; they are bright at any angle."""
+    total = np.zeros(patches.shape, np.float32)
+    for sheet in sheets:
+        dx, dy = section.x - np.float32(sheet.x_mm), section.y - np.float32(sheet.y_mm)
+        distance = section.z - np.float32(sheet.z_mm) - np.float32(sheet.slope_x) * dx - np.float32(sheet.slope_y) * dy
+        distance = (distance - np.float32(sheet.bend_per_mm) * dx * dx) / np.float32(
+            math.sqrt(1 + sheet.slope_x**2 + sheet.slope_y**2)
+        )
+        window = bump(np.hypot(dx, dy) / np.float32(1.3 * sheet.half_length_mm))
+        for copy in range(sheet.repeats):
+            line = bump((distance - np.float32(copy * sheet.spacing_mm)) / np.float32(2.6 * sheet.sigma_mm))
+            total = np.maximum(total, line * window * np.float32(10 ** ((sheet.echo_db - 3 * copy) / 20)))
+    total[section.arteries < 0] = 0
+    return total * cv2.exp(np.float32(0.6) * patches)
 
 
 def cortex_echo(cortex: Cortex, probe: Probe, echo_db: float, fading_db: float, patches_L: Array) -> Array:

@@ -95,6 +95,32 @@ class Layers:
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """A straight bright line that is no needle: an aponeurosis, a fascia that stands obliquely, a reverberation.
+
+    Attributes:
+        x_mm, y_mm, z_mm: of its middle.
+        slope_x, slope_y: fall per mm laterally and cranially.
+        bend_per_mm: curvature.
+        half_length_mm, sigma_mm: size in the picture.
+        echo_db: relative to fat.
+        repeats, spacing_mm: copies below it, each weaker than the one before.
+    """
+
+    x_mm: float
+    y_mm: float
+    z_mm: float
+    slope_x: float
+    slope_y: float
+    bend_per_mm: float
+    half_length_mm: float
+    sigma_mm: float
+    echo_db: float
+    repeats: int
+    spacing_mm: float
+
+
+@dataclass(frozen=True, slots=True)
 class Patient:
     """Everything that stays the same for a patient. `mirrored` tells left from right hips (or a turned probe)."""
 
@@ -109,6 +135,7 @@ class Patient:
     nerve: Vessel
     branch: Branch | None
     layers: Layers
+    sheets: tuple[Sheet, ...]
     texture_seed: int
 
     @property
@@ -137,6 +164,7 @@ def draw_patient(config: SimulationConfig, rng: np.random.Generator) -> Patient:
         nerve=_draw_nerve(rng, artery),
         branch=_draw_branch(rng) if rng.random() < config.branch_share else None,
         layers=layers,
+        sheets=_draw_sheets(config, rng, apex_mm, bone.head_radius_mm),
         texture_seed=int(rng.integers(1 << 31)),
     )
 
@@ -243,4 +271,30 @@ def _draw_layers(
         fibre_tilt=rng.uniform(-0.4, 0.4),
         fibre_tilt_deep=rng.uniform(-0.5, 0.5),
         marbling=rng.uniform(0, 1),
+    )
+
+
+def _draw_sheets(
+    config: SimulationConfig, rng: np.random.Generator, apex_mm: float, head_radius_mm: float
+) -> tuple[Sheet, ...]:
+    if rng.random() >= config.look_alike_share:
+        return ()
+    return tuple(_draw_sheet(rng, apex_mm, head_radius_mm) for _ in range(rng.integers(1, 5)))
+
+
+def _draw_sheet(rng: np.random.Generator, apex_mm: float, head_radius_mm: float) -> Sheet:
+    repeated = rng.random() < 0.2
+    steepest = 0.1 if repeated else 0.75
+    return Sheet(
+        x_mm=rng.uniform(-25, 25),
+        y_mm=rng.uniform(-25, 15),
+        z_mm=rng.uniform(0.15, 1.25) * apex_mm - apex_mm - head_radius_mm,
+        slope_x=rng.uniform(-steepest, steepest),
+        slope_y=rng.uniform(-steepest, steepest),
+        bend_per_mm=rng.normal(0, 0.004),
+        half_length_mm=math.exp(rng.uniform(math.log(3), math.log(35))),
+        sigma_mm=rng.uniform(0.1, 0.28),
+        echo_db=rng.uniform(-6, 13),
+        repeats=int(rng.integers(2, 6)) if repeated else 1,
+        spacing_mm=rng.uniform(1.2, 4.0),
     )

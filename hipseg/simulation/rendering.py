@@ -57,6 +57,7 @@ def _mirrors(scene: Scene, seen: Survey, patches: Array) -> Array:
     """Amplitude of all specular echoes, none from behind bone."""
     probe, cortex = scene.probe, seen.cortex
     soft = interfaces.specular_echoes(seen.coarse, seen.section, probe, patches)
+    soft = np.maximum(soft, interfaces.sheet_echoes(scene.patient.sheets, seen.section, patches))
     soft *= probe.range_mm < cortex.range_mm_L
     middle = patches.shape[0] // 2
     bone = interfaces.cortex_echo(
