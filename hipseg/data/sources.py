@@ -117,10 +117,7 @@ class SimulationSource:
             if name not in known:
                 raise UsageError(f"the simulator has no option '{name}'", mend=nearest_name(name, known))
         self._simulate = simulate_frame
-        ranges: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
-        }
-        self._config = SimulationConfig(**ranges)
+        self._config = SimulationConfig(**{name: _frozen(value) for name, value in options.items()})
 
     def prepare(self) -> None:
         """Nothing to do: a frame is made when it is drawn."""
@@ -136,6 +133,11 @@ class SimulationSource:
             hip_view=IN_IMAGE,
             spacing_mm=(frame.spacing.row_mm, frame.spacing.column_mm),
         )
+
+
+def _frozen(value: Any) -> Any:
+    """Ranges are tuples; YAML knows lists only."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def manifests_of(sources: Mapping[str, Source]) -> dict[str, DatasetManifest]:

@@ -93,7 +93,7 @@ def test_unsure_shapes_are_ignored_and_bones_are_five_millimetres_deep() -> None
 
 def test_only_what_was_looked_for_counts_as_annotated() -> None:
     with_head = set(known_classes(annotation()))
-    without = {"needle": False, "femoral_head": False, "femoral_vein": False}
+    without = {"needle": False, "femoral_artery": True, "femoral_head": False, "femoral_vein": False}
     assert with_head == {"needle", "femoral_artery", "femoral_head", "femoral_neck"}
     assert set(known_classes(annotation(visible=without))) == {
         "needle", "femoral_artery", "femoral_head", "femoral_neck", "femoral_vein", "acetabulum",

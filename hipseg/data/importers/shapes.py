@@ -39,7 +39,6 @@ PAINTING_ORDER = (
     "needle",
 )
 CLASS_OF_SHAPE = {name: name for name in PAINTING_ORDER} | {"artery_other": "femoral_artery"}
-ALWAYS_LOOKED_FOR = ("needle", "femoral_artery")
 
 BONE_BAND_MM = 5.0
 BONE_BAND_PX_WITHOUT_SCALE = 60.0
@@ -102,7 +101,7 @@ def known_classes(annotation: Mapping[str, Any]) -> tuple[str, ...]:
     neck is decided too (these views cross one of them), and where no head is, no acetabulum was passed over.
     """
     visible, shapes = annotation.get("visible", {}), annotation["shapes"]
-    known = {name for name, seen in visible.items() if not seen or name in shapes} | set(ALWAYS_LOOKED_FOR)
+    known = {name for name, seen in visible.items() if not seen or name in shapes}
     if "femoral_head" in known:
         known.add("femoral_neck")
         if not visible["femoral_head"]:
