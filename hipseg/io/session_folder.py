@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from hipseg.errors import OutputError
 from hipseg.io.writing import output_errors
@@ -34,8 +34,9 @@ class SessionFolder:
             if self.path.exists() and not self.path.is_dir():
                 raise OutputError("is a file", where=self.path, expected="a folder", mend="choose another --out")
             self.path.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.path, os.W_OK | os.X_OK):
-                raise OutputError("cannot be written", where=self.path, mend="choose another --out")
+            # Permissions do not tell of read-only disks: only writing does.
+            with TemporaryFile(dir=self.path):
+                pass
             if overwrite:
                 self._clear()
             elif held := self._results():

@@ -1,0 +1,1 @@
+"""DICOM ultrasound, read frame by frame, and segmentations written as DICOM."""
