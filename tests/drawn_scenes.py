@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -109,23 +110,24 @@ def segmentation_of(
 ) -> Segmentation:
     """Probabilities are the share of a cell that each class covers, blurred by a cell as a network's are."""
     grid = Grid(*labels_HW.shape, GRID_SIZE)
-    rows, columns = _weights(grid.height, grid.scale, 0.0), _weights(grid.width, grid.scale, grid.left)
-    one_hot = labels_HW[None] == np.arange(anatomy.NUM_CLASSES, dtype=np.uint8)[:, None, None]
     probabilities = np.zeros((anatomy.NUM_CLASSES, GRID_SIZE, GRID_SIZE), dtype=np.float32)
     for class_id in np.unique(labels_HW):
-        probabilities[class_id] = rows @ one_hot[class_id].astype(np.float32) @ columns.T
+        probabilities[class_id] = _share_of_cells((labels_HW == class_id).astype(np.float32), grid)
     probabilities[anatomy.BACKGROUND] += 1 - probabilities.sum(axis=0)
     return Segmentation(labels_HW, probabilities, grid, dict(landmarks or {}), view_score)
 
 
-def _weights(length: int, scale: float, left: float) -> npt.NDArray[np.float32]:
-    """Triangle filter [grid, length] from pixels to cells; empty for cells beyond the image."""
-    centres = (np.arange(GRID_SIZE) + 0.5 - left) * scale - 0.5
-    reach = max(scale, 1.0)
-    weights = np.clip(1 - np.abs(np.arange(length) - centres[:, None]) / reach, 0, None)
-    weights[(centres < -0.5) | (centres > length - 0.5)] = 0
-    total = weights.sum(axis=1, keepdims=True)
-    return (weights / np.where(total > 0, total, 1)).astype(np.float32)
+def _share_of_cells(mask_HW: npt.NDArray[np.float32], grid: Grid) -> npt.NDArray[np.float32]:
+    """A mask blurred to the grid's cells and taken over to them; empty beyond the image."""
+    if grid.scale > 1:
+        sigma = 0.4 * grid.scale
+        mask_HW = cv2.GaussianBlur(mask_HW, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    shares = cv2.warpAffine(
+        mask_HW, grid.affine(), (GRID_SIZE, GRID_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    within = np.zeros_like(shares)
+    within[grid.occupied] = 1
+    return shares * within
 
 
 def landmark(point_mm: XY, spacing: Spacing, sigma_px: float = 2.0, visibility: float = 0.98) -> Landmark:
