@@ -120,6 +120,8 @@ class TargetConfig:
         max_gap_mm: capsule and cortex further apart than this do not bound a recess.
         max_junction_sigma_mm: a junction landmark less certain than this is not used.
         min_junction_visibility: nor one less visible than this.
+        transverse_slope_deg: slope of the head's surface, on the side away from the vessels, where the target of a
+            transverse approach lies; 0 is the apex. No published value.
     """
 
     approach: Approach = Approach.auto
@@ -127,6 +129,7 @@ class TargetConfig:
     max_gap_mm: float = ranged(15.0, 1, 50)
     max_junction_sigma_mm: float = ranged(3.0, 0.1, 50)
     min_junction_visibility: float = ranged(0.5, 0, 1)
+    transverse_slope_deg: float = ranged(18.0, 0, 60)
 
 
 @dataclass

@@ -224,6 +224,22 @@ def fit_line(points_mm: Points, weights: npt.NDArray[np.float64]) -> Line:
     return Line(centroid, axes[:, -1])
 
 
+def fit_circle(points_mm: Points) -> tuple[Points, float] | None:
+    """Centre [2] and radius of the circle through points [n, 2], by linear least squares (Kasa 1976).
+
+    None for fewer than five points or for points on a line.
+    """
+    if len(points_mm) < 5:
+        return None
+    origin = points_mm.mean(axis=0)
+    x, y = (points_mm - origin).T
+    system = np.stack([2 * x, 2 * y, np.ones_like(x)], axis=1)
+    (centre_x, centre_y, rest), _, rank, _ = np.linalg.lstsq(system, x * x + y * y)
+    if rank < 3:
+        return None
+    return origin + np.array([centre_x, centre_y]), float(np.sqrt(rest + centre_x**2 + centre_y**2))
+
+
 def entry_into(size_mm: Points, tip_mm: Points, direction: Points) -> Points | None:
     """Where a line came into the image: backwards from a tip inside it to the border of [0, size]. None if outside."""
     if np.any(tip_mm < 0) or np.any(tip_mm > size_mm):

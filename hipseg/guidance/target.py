@@ -1,6 +1,7 @@
 """Where the injection should go: the anterior recess, midway between the deep face of the capsule and the cortex.
 
-Along the neck that is at the head-neck junction; with the probe across the head, over the head's apex.
+Along the neck that is at the head-neck junction; with the probe across the head, where its surface begins to fall off
+laterally, whence the needle comes.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import numpy as np
 
 from hipseg import anatomy
 from hipseg.guidance.config import Approach, TargetConfig
-from hipseg.guidance.geometry import Points, nearest_to
+from hipseg.guidance.geometry import Points, fit_circle, nearest_to
 from hipseg.guidance.structures import Scene
 from hipseg.runtime.segmentation import Landmark
 
-_CAPSULE_END_MM = 1.0
+_CAPSULE_END_MM, _CIRCLE_MISFIT_MM = 1.0, 2.0
 _JUNCTION_GAP_MM = 4.0
 """Head and neck drawn further apart than this do not show their junction."""
 
@@ -27,7 +28,7 @@ class Target:
 
     Attributes:
         point_mm: [2], midway in the recess.
-        foot_mm: [2], the cortex below it: the head-neck junction, or the head's apex.
+        foot_mm: [2], the cortex below it: the head-neck junction, or the place on the head.
         approach: longitudinal or transverse.
     """
 
@@ -48,22 +49,23 @@ def find_target(scene: Scene, landmarks: dict[str, Landmark], config: TargetConf
     capsule = scene.surface(anatomy.ANTERIOR_CAPSULE)
     if approach is None or capsule is None or len(capsule.deep_mm) == 0:
         return None
-    longitudinal = approach is Approach.longitudinal
-    foot_mm = _junction(scene, landmarks.get("head_neck_junction"), config) if longitudinal else _apex(scene)
+    if approach is Approach.longitudinal:
+        foot_mm = _junction(scene, landmarks.get("head_neck_junction"), config)
+    else:
+        foot_mm = _on_head(scene, config.transverse_slope_deg)
     if foot_mm is None:
         return None
-    above_mm = nearest_to(foot_mm, capsule.deep_mm)
-    gap_mm = float(np.hypot(*(above_mm - foot_mm)))
-    if gap_mm > config.max_gap_mm or not _covers(capsule.deep_mm, foot_mm):
+    gap_mm = _gap_above(foot_mm, capsule.deep_mm)
+    if gap_mm is None or not 0 <= gap_mm <= config.max_gap_mm:
         return None
-    return Target((foot_mm + above_mm) / 2, foot_mm, approach)
+    return Target(foot_mm - (0, gap_mm / 2), foot_mm, approach)
 
 
-def _covers(capsule_mm: Points, foot_mm: Points) -> bool:
-    """Whether the capsule goes on above the place: beyond its end it bounds nothing."""
-    beside_mm = np.abs(capsule_mm[:, 0] - foot_mm[0])
-    nearest_column = np.argmin(beside_mm)
-    return bool(beside_mm[nearest_column] <= _CAPSULE_END_MM and capsule_mm[nearest_column, 1] <= foot_mm[1])
+def _gap_above(foot_mm: Points, capsule_mm: Points) -> float | None:
+    """Along the beam from the cortex up to the capsule's deep face; None beyond the capsule's end."""
+    if np.min(np.abs(capsule_mm[:, 0] - foot_mm[0])) > _CAPSULE_END_MM:
+        return None
+    return float(foot_mm[1] - np.interp(foot_mm[0], capsule_mm[:, 0], capsule_mm[:, 1]))
 
 
 def _approach(scene: Scene, config: TargetConfig) -> Approach | None:
@@ -102,17 +104,28 @@ def _meeting(head_mm: Points, neck_mm: Points) -> Points | None:
     return np.asarray((head_mm[on_head] + neck_mm[on_neck]) / 2)
 
 
-def _apex(scene: Scene) -> Points | None:
-    """The point of the head's cortex nearest to the skin: the vertex of a parabola through its shallowest part."""
+def _on_head(scene: Scene, slope_deg: float) -> Points | None:
+    """The point of the head's cortex that slopes so much, on the side away from the vessels; the apex for 0.
+
+    None when that part of the head is not in view.
+    """
     head = scene.surface(anatomy.FEMORAL_HEAD)
-    if head is None or not len(head.superficial_mm):
+    circle = None if head is None else fit_circle(head.superficial_mm)
+    if head is None or circle is None:
         return None
-    cortex = head.superficial_mm
-    top: Points = cortex[np.argmin(cortex[:, 1])]
-    cap = cortex[np.abs(cortex[:, 0] - top[0]) <= 5.0]
-    if len(cap) < 5:
-        return top
-    curve, slope, _ = np.polyfit(cap[:, 0] - top[0], cap[:, 1], 2)
-    shift = -slope / (2 * curve) if curve > 0 else 0.0
-    x = top[0] + np.clip(shift, cap[0, 0] - top[0], cap[-1, 0] - top[0])
-    return np.array([x, np.interp(x, cap[:, 0], cap[:, 1])])
+    centre_mm, radius_mm = circle
+    side = _lateral_side(scene, float(centre_mm[0]))
+    if side is None and slope_deg > 0:
+        return None
+    slope = math.radians(slope_deg) * (side or 0)
+    sought_mm = centre_mm + radius_mm * np.array([math.sin(slope), -math.cos(slope)])
+    found_mm = nearest_to(sought_mm, head.superficial_mm)
+    return found_mm if np.hypot(*(found_mm - sought_mm)) <= _CIRCLE_MISFIT_MM else None
+
+
+def _lateral_side(scene: Scene, head_x_mm: float) -> int | None:
+    """1 when lateral is to the right of the image, -1 to the left: the vessels are medial. None without them."""
+    surfaces = [surface for vessel in anatomy.VESSELS if (surface := scene.surface(vessel)) is not None]
+    if not surfaces:
+        return None
+    return 1 if np.mean([surface.outline_mm[:, 0].mean() for surface in surfaces]) < head_x_mm else -1

@@ -43,13 +43,23 @@ def test_a_sure_junction_landmark_goes_before_the_masks() -> None:
         assert target.foot_mm[0] == pytest.approx(x, abs=0.3)
 
 
-def test_across_the_head_the_target_lies_over_the_apex() -> None:
-    across = HIP.with_(neck_until=0.0, artery=(50.0, 12.0))
-    _, target = observe(across)
+@pytest.mark.parametrize("slope_deg", [0.0, 10.0, 18.0])
+@pytest.mark.parametrize("vessels_right", [False, True])
+def test_across_the_head_the_target_lies_away_from_the_vessels(slope_deg: float, vessels_right: bool) -> None:
+    across = HIP.with_(head=(30.0, 46.0), neck_until=0.0, artery=(56.0 if vessels_right else 4.0, 12.0))
+    _, target = observe(across, TargetConfig(transverse_slope_deg=slope_deg))
     assert target is not None
     assert target.approach is Approach.transverse
-    assert target.foot_mm == pytest.approx((22.0, 26.0), abs=0.25)
-    assert target.point_mm == pytest.approx((22.0, 24.5), abs=0.3)
+    sine, cosine = np.sin(np.radians(slope_deg)), np.cos(np.radians(slope_deg))
+    foot = 30.0 + 20.0 * sine * (-1 if vessels_right else 1), 46.0 - 20.0 * cosine
+    assert target.foot_mm == pytest.approx(foot, abs=0.3)
+    assert target.point_mm == pytest.approx((foot[0], foot[1] - 1.5), abs=0.35)
+
+
+def test_a_head_seen_only_in_part_gives_no_target_beyond_it() -> None:
+    labels = HIP.with_(head=(30.0, 46.0), neck_until=0.0, artery=(4.0, 12.0)).labels()
+    labels[:, 320:][labels[:, 320:] == anatomy.FEMORAL_HEAD] = 0
+    assert observe(_Painted(labels))[1] is None
 
 
 @pytest.mark.parametrize(
