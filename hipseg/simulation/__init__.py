@@ -2,5 +2,6 @@
 
 from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.frames import SimulatedFrame, simulate_frame
+from hipseg.simulation.procedure import Procedure
 
-__all__ = ["SimulatedFrame", "SimulationConfig", "simulate_frame"]
+__all__ = ["Procedure", "SimulatedFrame", "SimulationConfig", "simulate_frame"]

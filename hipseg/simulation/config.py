@@ -49,7 +49,7 @@ SHARES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class SimulationConfig:
     """The population that is simulated. Ranges are (low, high), shares lie in 0-1.
 
@@ -108,7 +108,7 @@ class SimulationConfig:
         if self.view not in VIEWS:
             raise UsageError(f"is {self.view!r}", where="simulation.view", expected=f"one of {', '.join(VIEWS)}")
         for name, limits in RANGES.items():
-            object.__setattr__(self, name, _checked_range(name, getattr(self, name), limits))
+            setattr(self, name, _checked_range(name, getattr(self, name), limits))
         for name in SHARES:
             _check_number(name, getattr(self, name), Limits(0.0, 1.0, "a share"))
         _check_number("frame_rate_hz", self.frame_rate_hz, Limits(1.0, 200.0, "frames a second"))

@@ -20,6 +20,7 @@ SLICE_HALF_MM = 1.0
 """A shaft farther than this from the image plane is not seen; up to there it fades by half."""
 _NOISE_STEP_MM = 0.25
 _STEP_MM = 0.05
+_LONGEST_MM = 120.0
 
 
 class NeedleLook(Enum):
@@ -127,8 +128,9 @@ def draw_needle(config: SimulationConfig, aim_uw: tuple[float, float], rng: np.r
         aim_uw: where it goes.
         rng: of everything else.
     """
-    angle = np.radians(rng.uniform(*config.needle_angle_deg))
     depth_mm = max(aim_uw[1], 3.0)
+    shallowest = np.arcsin(min(depth_mm / _LONGEST_MM, 0.95))
+    angle = max(np.radians(rng.uniform(*config.needle_angle_deg)), shallowest)
     entry = (aim_uw[0] + depth_mm / np.tan(angle), aim_uw[1] - depth_mm)
     length_mm = depth_mm / np.sin(angle)
     look = list(LOOK_SHARES)[int(rng.choice(len(LOOK_SHARES), p=list(LOOK_SHARES.values())))]

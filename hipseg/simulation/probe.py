@@ -7,7 +7,7 @@ Arrays over samples along a beam and beams end in _SL.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -176,6 +176,13 @@ class Pose:
     tilt_rad: float
     rock_rad: float
     skin_z_mm: float
+
+    def moved(self, along_mm: float, across_mm: float) -> Pose:
+        """The pose after the probe slid over the skin."""
+        cos_h, sin_h = math.cos(self.heading_rad), math.sin(self.heading_rad)
+        x_mm = self.x_mm + along_mm * cos_h + across_mm * sin_h
+        y_mm = self.y_mm - along_mm * sin_h + across_mm * cos_h
+        return replace(self, x_mm=x_mm, y_mm=y_mm)
 
     def axes(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Unit vectors of u, w and the plane's normal."""

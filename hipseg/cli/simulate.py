@@ -1,0 +1,38 @@
+"""The verb `hipseg simulate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def simulate(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="out=DIR [KEY=VALUE]...", help="Settings, e.g. num_cases=300 simulation=transverse"),
+    ] = None,
+    cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed configuration and do nothing.")] = False,
+) -> None:
+    """Make labelled ultrasound of simulated procedures.
+
+    format=dataset writes single frames with masks to train on; format=dicom, mp4 or png writes clips with their truth.
+    The same seed gives the same bytes, whatever num_workers; an interrupted run goes on when it is called again.
+    """
+    from hipseg.configuration import compose, to_yaml
+    from hipseg.errors import UsageError
+    from hipseg.simulation.job import SimulateConfig, job_of
+
+    config = compose("simulate", overrides or [], schema=SimulateConfig)
+    if cfg:
+        typer.echo(to_yaml(config), nl=False)
+        return
+    job = job_of(config)
+    if not job.out:
+        raise UsageError("no folder to write to", where="out", mend="say out=DIR")
+    if job.format == "dataset":
+        from hipseg.simulation.datasets import write_dataset as write
+    else:
+        from hipseg.simulation.clips import write_clips as write
+    folder = write(job)
+    typer.echo(f"{folder}: {job.case_count} {'frames' if job.format == 'dataset' else 'clips'}")
