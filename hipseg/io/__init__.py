@@ -1,7 +1,7 @@
 """Sources that yield frames, and sinks that keep what came of them."""
 
 from hipseg.io.clips import Clip, list_clips
-from hipseg.io.dicom_seg import write_segmentation_dicom
+from hipseg.io.dicom.segmentation import SegmentationDicomSink, write_segmentation_dicom
 from hipseg.io.masks import MaskSink
 from hipseg.io.open import open_source
 from hipseg.io.records import JsonLinesSink, write_json
@@ -15,6 +15,7 @@ __all__ = [
     "Clip",
     "JsonLinesSink",
     "MaskSink",
+    "SegmentationDicomSink",
     "SessionFolder",
     "Source",
     "SourceInfo",

@@ -95,6 +95,29 @@ def group_files(folder: Path) -> list[FileGroup]:
     return groups + alone
 
 
+def find_group(spec: str) -> FileGroup:
+    """The files behind a spec that names a file, a folder with one clip, or one of the series of a folder.
+
+    Raises:
+        SourceError: the folder cannot be read, or holds none or several clips.
+    """
+    folder = Path(spec.split(SERIES_MARK)[0])
+    if not folder.is_dir() or Path(spec).is_file():
+        return FileGroup(Path(spec).stem, spec, (Path(spec),))
+    groups = group_files(folder)
+    for group in groups:
+        if group.spec == spec:
+            return group
+    if SERIES_MARK in spec:
+        raise SourceError("does not hold that series any more", where=folder)
+    clips = list_clips(spec)
+    if len(clips) == 1:
+        return find_group(clips[0].spec)
+    raise SourceError(
+        f"holds {len(clips)} recordings", where=folder, expected="one clip", mend="name one of the files in it"
+    )
+
+
 def _series_group(name: str, spec: str, images: Sequence[SeriesImage]) -> FileGroup:
     return FileGroup(name, spec, tuple(image.path for image in images), tuple(images))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hipseg.errors import SourceError, UsageError
 from hipseg.io.camera import CAMERA_PREFIX, open_camera
-from hipseg.io.clips import SERIES_MARK, FileGroup, group_files, list_clips
+from hipseg.io.clips import SERIES_MARK, find_group
 from hipseg.io.dicom.series import open_dicom_series
 from hipseg.io.dicom.source import open_dicom
 from hipseg.io.file_kind import FileKind, format_of
@@ -39,12 +39,13 @@ def open_source(spec: str, options: SourceOptions = SourceOptions()) -> Source:
         return open_camera(spec, options)
     if spec.startswith("igtl:"):
         raise _refuse_igtl(spec)
-    path = Path(spec)
-    if path.is_dir():
-        return _open_folder(path, options)
-    if SERIES_MARK in spec and not path.exists():
-        return _open_series_of(spec, options)
-    return _open_file(path, options)
+    group = find_group(spec)
+    folder = Path(spec.split(SERIES_MARK)[0])
+    if group.series:
+        return open_dicom_series(folder, group.series, options)
+    if len(group.paths) > 1:
+        return open_image_folder(folder, group.paths, options)
+    return _open_file(group.paths[0], options)
 
 
 def _open_file(path: Path, options: SourceOptions) -> Source:
@@ -54,35 +55,6 @@ def _open_file(path: Path, options: SourceOptions) -> Source:
     if format_.kind is FileKind.VIDEO:
         return open_video_file(path, format_, options)
     return open_image(path, format_, options)
-
-
-def _open_folder(folder: Path, options: SourceOptions) -> Source:
-    groups = group_files(folder)
-    whole = [group for group in groups if group.spec == str(folder)] or groups
-    if len(whole) == 1:
-        return _open_group(folder, whole[0], options)
-    clips = list_clips(str(folder))
-    if len(clips) == 1:
-        return open_source(clips[0].spec, options)
-    raise SourceError(
-        f"holds {len(clips)} recordings", where=folder, expected="one clip", mend="name one of the files in it"
-    )
-
-
-def _open_series_of(spec: str, options: SourceOptions) -> Source:
-    folder = Path(spec.split(SERIES_MARK)[0])
-    for group in group_files(folder):
-        if group.spec == spec:
-            return _open_group(folder, group, options)
-    raise SourceError("does not hold that series any more", where=folder)
-
-
-def _open_group(folder: Path, group: FileGroup, options: SourceOptions) -> Source:
-    if group.series:
-        return open_dicom_series(folder, group.series, options)
-    if len(group.paths) > 1:
-        return open_image_folder(folder, group.paths, options)
-    return _open_file(group.paths[0], options)
 
 
 def _refuse_igtl(spec: str) -> Exception:
