@@ -70,13 +70,13 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
         focus_mm=probe.depth_mm * rng.uniform(0.15, 0.6),
         attenuation_scale=rng.uniform(0.55, 0.85),
         compensated=rng.uniform(0.78, 0.98),
-        cortex_db=rng.uniform(14, 36),
+        cortex_db=rng.uniform(8, 31),
         cortex_fading_db=rng.uniform(20, 38),
         shadow_db=rng.uniform(-20, -9),
         reverberation_db=rng.uniform(-30, -8),
-        haze_db=rng.uniform(-24, -8),
+        haze_db=rng.uniform(-30, -11),
         noise_db=rng.uniform(-52, -36),
-        wedge_db=rng.uniform(0, 8),
+        wedge_db=rng.uniform(1, 12),
         compounding=rng.uniform(0.45, 0.85),
         leakage=rng.uniform(0.06, 0.26),
     )
@@ -136,7 +136,7 @@ def shadow_clutter(cortex: Cortex, beam: Beam, probe: Probe, texture: Array) -> 
     range_mm_L = np.where(np.isfinite(cortex.range_mm_L), cortex.range_mm_L, 1e3)
     below_mm = np.maximum(probe.range_mm - range_mm_L, 0)
     facing_L = np.exp(-((cortex.slope_rad_L / math.radians(38)) ** 2))
-    level_db = np.float32(beam.shadow_db) - 0.45 * below_mm + 14 * np.exp(-below_mm / 0.6)
+    level_db = np.float32(beam.shadow_db) - 1.1 * np.minimum(below_mm, 7) + 13 * cv2.exp(-below_mm / np.float32(0.7))
     repeated = cv2.exp(-(((below_mm - 0.45 * range_mm_L) / 3.0) ** 2)) * 10 ** (beam.reverberation_db / 20)
     amplitude = cv2.exp(level_db * NEPER_PER_DB + 0.15 * texture) * (0.35 + 0.65 * facing_L)
     return (amplitude + repeated * facing_L * cv2.exp(0.5 * texture)) * (probe.range_mm > range_mm_L)

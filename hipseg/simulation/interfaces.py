@@ -15,9 +15,9 @@ from hipseg.simulation.phantom import Section
 from hipseg.simulation.probe import Probe
 from hipseg.simulation.surfaces import Array
 
-CORTEX_DEPTH_MM = 0.22
+CORTEX_DEPTH_MM = 0.27
 """The peak of the cortex echo lies this far below its leading edge, which is where readers draw it."""
-_CORTEX_SIGMA_MM = 0.11
+_CORTEX_SIGMA_MM = 0.15
 
 
 @dataclass(frozen=True, slots=True)

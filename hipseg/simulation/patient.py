@@ -23,6 +23,7 @@ class Bone:
         neck_slope: how much deeper the neck's axis runs per mm along it.
         neck_heading_rad: direction of the neck in the frontal plane, from lateral toward caudal.
         blend_mm: how gently head and neck merge; alpha angles come from it.
+        rim_turn_rad: by which the rim lies more cranially than the neck points away from it.
         rim_angle_rad: from the head's apex to the acetabular rim.
         ilium_slope: rise (negative) or fall of the pelvic cortex beyond the rim.
     """
@@ -34,6 +35,7 @@ class Bone:
     neck_heading_rad: float
     neck_flare: float
     blend_mm: float
+    rim_turn_rad: float
     rim_angle_rad: float
     ilium_slope: float
     cartilage_mm: float
@@ -179,10 +181,11 @@ def _draw_bone(config: SimulationConfig, rng: np.random.Generator) -> Bone:
         neck_heading_rad=math.radians(rng.uniform(35, 55)),
         neck_flare=rng.uniform(0.002, 0.006),
         blend_mm=rng.uniform(1.2, 3.5),
+        rim_turn_rad=math.radians(rng.uniform(0, 32)),
         rim_angle_rad=math.radians(rng.uniform(32, 52)),
         ilium_slope=rng.uniform(-0.5, 0.35),
-        cartilage_mm=rng.uniform(0.6, 1.5),
-        cartilage_echo_db=rng.uniform(-38, -14),
+        cartilage_mm=rng.uniform(0.5, 1.4),
+        cartilage_echo_db=rng.uniform(-30, -9),
         roughness_mm=rng.uniform(0.01, 0.06),
     )
 

@@ -99,11 +99,12 @@ class Phantom:
         bone = patient.bone
         rng = np.random.default_rng((patient.texture_seed, 7))
         muscle_mm = patient.apex_depth_mm - patient.layers.fat_mm
-        self._waves = {name: Waves(rng, (9.0, 45.0)) for name in ("skin", "fat", "iliaca", "pectineus", "floor")}
+        self._waves = {name: Waves(rng, (14.0, 70.0)) for name in ("skin", "fat", "iliaca", "pectineus", "floor")}
         self._fine_waves = {name: Waves(rng, (3.0, 9.0)) for name in ("bone", "capsule", "vessel")}
         cos_h, sin_h = np.cos(bone.neck_heading_rad), np.sin(bone.neck_heading_rad)
         self._neck_axis = np.array([cos_h, -sin_h, bone.neck_slope]) / np.sqrt(1 + bone.neck_slope**2)
-        self._toward_rim = np.array([-cos_h, sin_h])
+        toward_rim_rad = bone.neck_heading_rad + bone.rim_turn_rad
+        self._toward_rim = np.array([-np.cos(toward_rim_rad), np.sin(toward_rim_rad)])
         self._tendon_x_mm, self._deep_fat_mm = rng.uniform(-7, 4), muscle_mm * rng.uniform(0.02, 0.22)
         self._tendon_semi_mm = rng.uniform(0.09, 0.16) * muscle_mm
         self._rectus_x_mm = rng.uniform(24, 34)

@@ -224,8 +224,8 @@ def draw_pose(patient: Patient, view: str, rng: np.random.Generator) -> Pose:
     """Where an operator would hold the probe for a view, give or take."""
     tilt, rock = math.radians(rng.normal(0, 3)), math.radians(rng.normal(0, 2.5))
     if view == "transverse":
-        middle_mm = rng.uniform(patient.artery.x_mm + 4, 6)
-        return Pose(middle_mm, rng.uniform(-9, 6), math.radians(rng.normal(0, 8)), tilt, rock, -patient.head_depth_mm)
+        middle_mm = rng.uniform(patient.artery.x_mm + 3, 2)
+        return Pose(middle_mm, rng.uniform(-11, 4), math.radians(rng.normal(0, 8)), tilt, rock, -patient.head_depth_mm)
     along_mm, aside_mm = rng.uniform(4, 24), rng.normal(0, 2.5)
     heading = patient.bone.neck_heading_rad + math.radians(rng.normal(0, 6))
     cos_h, sin_h = np.cos(patient.bone.neck_heading_rad), np.sin(patient.bone.neck_heading_rad)

@@ -59,16 +59,16 @@ class Acoustic(NamedTuple):
 
 
 ACOUSTICS: dict[Material, Acoustic] = {
-    Material.CONNECTIVE: Acoustic(-2, 0.8, 3.2, 0.42, 0.9),
+    Material.CONNECTIVE: Acoustic(-5, 0.85, 3.2, 0.42, 0.9),
     Material.SKIN: Acoustic(-6, 0.5, 8.0, 0.3, 1.2),
-    Material.FAT: Acoustic(-1, 0.85, 5.0, 0.42, 0.7),
-    Material.PSOAS: Acoustic(-14, 0.9, 2.6, 0.45, 0.95),
+    Material.FAT: Acoustic(0, 0.85, 5.0, 0.42, 0.7),
+    Material.PSOAS: Acoustic(-15, 1.1, 2.4, 0.4, 0.95),
     Material.SARTORIUS: Acoustic(-9, 0.85, 2.6, 0.42, 0.95),
     Material.RECTUS: Acoustic(-9, 0.9, 2.6, 0.42, 0.95),
     Material.PECTINEUS: Acoustic(-11, 0.85, 3.0, 0.45, 0.95),
     Material.TENDON: Acoustic(-4, 0.6, 2.0, 0.4, 1.2),
     Material.DEEP_FAT: Acoustic(-5, 0.8, 4.0, 0.45, 0.8),
-    Material.NERVE: Acoustic(-1, 0.6, 1.0, 0.4, 0.9),
+    Material.NERVE: Acoustic(-0.5, 0.55, 0.9, 0.45, 0.9),
     Material.VESSEL_WALL: Acoustic(-8, 0.3, 2.0, 0.4, 0.6),
     Material.ARTERY: Acoustic(-34, 0.2, 2.0, 2.0, 0.18),
     Material.VEIN: Acoustic(-38, 0.2, 2.0, 2.0, 0.3),
@@ -115,7 +115,7 @@ def map_tissue(section: Section, patient: Patient, heading_rad: float, bend: Arr
     tables[Material.CARTILAGE, 0] = patient.bone.cartilage_echo_db
     echo_db, contrast, along_mm, across_mm, attenuation = (tables[:, column][material] for column in range(5))
     lateral_mm = section.x * np.float32(np.cos(heading_rad)) - section.y * np.float32(np.sin(heading_rad))
-    across = _across_layers(section, patient, material, lateral_mm) + 0.3 * bend
+    across = _across_layers(section, patient, material, lateral_mm) + 0.22 * bend
     return TissueMap(material, lateral_mm / along_mm, across / across_mm, echo_db, contrast, attenuation)
 
 
