@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import IO
 
 from cv2.utils import logging as opencv_logging
 
 _SILENT = 0
+_STDERR = 2
 
 
 @contextmanager
@@ -35,3 +39,20 @@ def quiet_pydicom() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def captured_stderr() -> Iterator[IO[bytes]]:
+    """Catches what C libraries write to standard error inside the block (libjpeg inside GDCM knows no other way).
+
+    Yields:
+        The file that catches it, to be read before the block ends.
+    """
+    with TemporaryFile(buffering=0) as catcher:
+        terminal = os.dup(_STDERR)
+        os.dup2(catcher.fileno(), _STDERR)
+        try:
+            yield catcher
+        finally:
+            os.dup2(terminal, _STDERR)
+            os.close(terminal)

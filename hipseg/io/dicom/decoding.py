@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from hipseg.io.dicom.grey_levels import grey_table
 from hipseg.io.dicom.pixel_format import PixelFormat
 from hipseg.io.dicom.values import value_of
 from hipseg.io.grey import rgb_to_grey, to_8_bit
-from hipseg.io.quiet import quiet_pydicom
+from hipseg.io.quiet import captured_stderr, quiet_pydicom
+
+_DAMAGED = "The data of some frames is damaged: parts of the picture may be wrong."
 
 SUPPORTED_SYNTAXES = "uncompressed, deflated, RLE, JPEG, JPEG-LS, JPEG 2000, MPEG-2, H.264 or HEVC"
 
@@ -40,7 +43,7 @@ def grey_frames(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> I
     """
     table: npt.NDArray[np.uint8] | None = None
     for index, encoded in enumerate(_encoded_frames(file, format_, warnings)):
-        image = _decode(file, format_, encoded, index)
+        image = _decode(file, format_, encoded, index, warnings)
         if format_.samples == 3:
             yield rgb_to_grey(np.ascontiguousarray(to_8_bit(image, format_.bits_stored)))
             continue
@@ -94,25 +97,32 @@ def _extended_offsets(file: DicomFile) -> list[int]:
     return np.frombuffer(table, "<u8").tolist() if isinstance(table, bytes) and len(table) % 8 == 0 else []
 
 
-def _decode(file: DicomFile, format_: PixelFormat, encoded: bytes, index: int) -> npt.NDArray[Any]:
-    source = encapsulate([encoded], has_bot=False) if format_.location.length is None else encoded
-    options = format_.decoder_options()
-    if format_.location.vr:
-        options["pixel_vr"] = format_.location.vr
-    with quiet_pydicom():
+def _decode(file: DicomFile, format_: PixelFormat, encoded: bytes, index: int, warnings: list[str]) -> npt.NDArray[Any]:
+    is_native = format_.location.length is not None
+    with quiet_pydicom(), nullcontext() if is_native else captured_stderr() as remarks:
         try:
-            decoder = get_decoder(file.transfer_syntax)
-            image, properties = decoder.as_array(source, index=0, **options)
-            photometric = str(properties["photometric_interpretation"])
-            if photometric in ("YBR_FULL", "YBR_FULL_422"):
-                image = convert_color_space(image, "YBR_FULL", "RGB")
+            image = _as_array(file, format_, encoded)
         except NotImplementedError as error:
             raise _unsupported(file) from error
         except Exception as error:
             what = f"frame {index} of {format_.num_frames} cannot be decoded ({file.transfer_syntax.name})"
             raise SourceError(what, where=file.path, mend="the file is damaged: export it again") from error
+        if remarks and remarks.tell() and _DAMAGED not in warnings:
+            warnings.append(_DAMAGED)
     # Decoders may answer in the file's byte order, or in fewer bits than the header allocates.
     return image.astype(format_.dtype, copy=False)
+
+
+def _as_array(file: DicomFile, format_: PixelFormat, encoded: bytes) -> npt.NDArray[Any]:
+    """Levels [H, W] or RGB [H, W, 3] of one frame."""
+    source = encapsulate([encoded], has_bot=False) if format_.location.length is None else encoded
+    options = format_.decoder_options()
+    if format_.location.vr:
+        options["pixel_vr"] = format_.location.vr
+    image, properties = get_decoder(file.transfer_syntax).as_array(source, index=0, **options)
+    if str(properties["photometric_interpretation"]) in ("YBR_FULL", "YBR_FULL_422"):
+        image = convert_color_space(image, "YBR_FULL", "RGB")
+    return image
 
 
 def _unsupported(file: DicomFile) -> SourceError:
