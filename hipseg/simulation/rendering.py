@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from hipseg.simulation import acoustics, interfaces, scanner, texture
-from hipseg.simulation.needle import needle_echo
+from hipseg.simulation.needle_echo import needle_echo, ring_down
 from hipseg.simulation.scene import Scene, Survey
 from hipseg.simulation.surfaces import Array
 from hipseg.simulation.tissue import map_tissue
@@ -74,7 +74,8 @@ def _with_needle(scene: Scene, seen: Survey, amplitude: Array) -> Array:
     probe = scene.probe
     size = tuple(max(int(_NEEDLE_NEIGHBOURHOOD_MM / pitch), 3) for pitch in (probe.line_mm, probe.sample_mm))
     around = np.clip(cv2.blur(amplitude, size), _DARKEST_NEIGHBOURHOOD, 2.0)
-    return cv2.magnitude(amplitude, echo * around)
+    haze = ring_down(scene.needle, seen.u, seen.w)
+    return cv2.magnitude(amplitude, echo * around) + haze
 
 
 def _noise(scene: Scene) -> Array:
