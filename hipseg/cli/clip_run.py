@@ -83,8 +83,7 @@ class ClipRun:
             for frame in self._source.frames():
                 self._step(frame)
                 progress.advance()
-                if interruption.requested:
-                    raise KeyboardInterrupt
+                interruption.check()
 
     def _step(self, frame: Frame) -> None:
         begin_s = time.perf_counter()

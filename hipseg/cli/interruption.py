@@ -15,14 +15,13 @@ _NEVER = 1 << 30
 class Interruption:
     """Turns SIGINT and SIGTERM into a request that the frame loop answers at the end of a frame.
 
-    Outside of the loop, or when asked a second time, they raise KeyboardInterrupt as usual.
-
-    Attributes:
-        requested: someone asked to stop.
+    Outside of the loop, or when asked a second time, they raise KeyboardInterrupt as usual, but only once: what
+    follows is the way out, and a signal on that way must not cut it short.
     """
 
     def __init__(self) -> None:
-        self.requested = False
+        self._requested = False
+        self._raised = False
         self._patience = 0
         self._previous: dict[signal.Signals, Any] = {}
 
@@ -34,11 +33,16 @@ class Interruption:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for one, handler in self._previous.items():
-            signal.signal(one, handler)
+            signal.signal(one, signal.SIG_IGN if self._raised else handler)
+
+    def check(self) -> None:
+        """Between two frames: raises KeyboardInterrupt if someone asked to stop."""
+        if self._requested:
+            self._raise()
 
     @contextmanager
     def between_frames(self) -> Iterator[None]:
-        """A stretch that looks at `requested` by itself: the first signal only asks, the second one insists."""
+        """A stretch that calls `check` often enough: the first signal only asks, the second one insists."""
         yield from self._patient(1)
 
     @contextmanager
@@ -54,7 +58,11 @@ class Interruption:
             self._patience = previous
 
     def _answer(self, _number: int, _frame: FrameType | None) -> None:
-        self.requested = True
+        self._requested = True
         self._patience -= 1
-        if self._patience < 0:
-            raise KeyboardInterrupt
+        if self._patience < 0 and not self._raised:
+            self._raise()
+
+    def _raise(self) -> None:
+        self._raised = True
+        raise KeyboardInterrupt
