@@ -38,7 +38,7 @@ def write_dicom_clip(path: Path, images_NHW: np.ndarray, pixel_mm: float | None 
     file = Dataset()
     file.SOPClassUID, file.SOPInstanceUID = UltrasoundMultiFrameImageStorage, generate_uid()
     file.StudyInstanceUID, file.SeriesInstanceUID = generate_uid(), generate_uid()
-    file.Modality, file.PatientName, file.PatientID = "US", PATIENT, "4711"
+    file.Modality, file.PatientName, file.PatientID = "US", PATIENT, "PX-4711-Q"
     file.SamplesPerPixel, file.PhotometricInterpretation = 1, "MONOCHROME2"
     file.Rows, file.Columns, file.NumberOfFrames = height, width, number
     file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 8, 8, 7, 0

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
+from hipseg.cli.pipeline import FrameWork
 from hipseg.cli.request import InferenceRequest
+from hipseg.cli.session_record import STAGES
 from hipseg.errors import OutputError
-from hipseg.frame import Frame
-from hipseg.guidance.engine import Guidance
 from hipseg.guidance.record import alert_records, frame_record
-from hipseg.io import JsonLinesSink, MaskSink, SegmentationDicomSink, SourceInfo, VideoSink
+from hipseg.io import JsonLinesSink, MaskSink, SegmentationDicomSink, SessionFolder, SourceInfo, VideoSink
 from hipseg.io import session_folder as names
-from hipseg.io.session_folder import SessionFolder
 from hipseg.io.writing import write_atomically
-from hipseg.runtime.segmentation import Segmentation
 
 _DEFAULT_FRAME_RATE_HZ = 10.0
 
@@ -39,26 +38,20 @@ class ClipFiles:
         self._seg = SegmentationDicomSink(folder.file(names.SEGMENTATION), spec) if request.dicom_seg else None
         self._video: VideoSink | None = None
 
-    def write(
-        self,
-        frame: Frame,
-        segmentation: Segmentation,
-        guidance: Guidance,
-        picture: np.ndarray | None,
-        latency_ms: dict[str, Any],
-    ) -> None:
+    def write(self, work: FrameWork, latency_ms: Mapping[str, float]) -> None:
         """Writes one frame; its record comes last, so that a record means that the frame is done."""
-        if picture is not None:
-            self._write_picture(picture)
+        assert work.guidance is not None
+        if work.picture is not None:
+            self._write_picture(work.picture)
         if self._masks is not None or self._seg is not None:
-            self._write_labels(frame, segmentation)
-        for alert in alert_records(guidance):
+            self._write_labels(work)
+        for alert in alert_records(work.guidance):
             self._alerts.write(alert)
-        rounded = {stage: None if value is None else round(value, 3) for stage, value in latency_ms.items()}
-        self._frames.write({**frame_record(guidance), "latency_ms": rounded})
+        rounded = {stage: round(latency_ms[stage], 3) if stage in latency_ms else None for stage in STAGES}
+        self._frames.write({**frame_record(work.guidance), "latency_ms": rounded})
 
-    def _write_picture(self, picture: np.ndarray) -> None:
-        if is_still(self._info):
+    def _write_picture(self, picture: npt.NDArray[np.uint8]) -> None:
+        if self._info.num_frames == 1:
             write_picture(self._folder.file(names.OVERLAY_IMAGE), picture)
             return
         if self._video is None:
@@ -66,9 +59,11 @@ class ClipFiles:
             self._video = VideoSink(self._folder.file(names.OVERLAY_VIDEO), rate_hz, *picture.shape[:2])
         self._video.write(picture)
 
-    def _write_labels(self, frame: Frame, segmentation: Segmentation) -> None:
-        labels_HW = np.zeros(frame.image_HW.shape, dtype=np.uint8)
-        labels_HW[frame.region.slices] = segmentation.labels_HW
+    def _write_labels(self, work: FrameWork) -> None:
+        """Labels of the whole source frame; nothing is known outside of the scan region."""
+        assert work.segmentation is not None
+        frame, labels_HW = work.frame, np.zeros(work.frame.image_HW.shape, dtype=np.uint8)
+        labels_HW[frame.region.slices] = work.segmentation.labels_HW
         if self._masks is not None:
             self._masks.write(frame.index, labels_HW)
         if self._seg is not None:
@@ -87,13 +82,8 @@ class ClipFiles:
             raise faults[0]
 
 
-def write_picture(path: Path, picture_HW3: np.ndarray) -> None:
+def write_picture(path: Path, picture_HW3: npt.NDArray[np.uint8]) -> None:
     """Writes an RGB picture as PNG, atomically."""
     encoded, content = cv2.imencode(".png", cv2.cvtColor(picture_HW3, cv2.COLOR_RGB2BGR))
     assert encoded
     write_atomically(path, content.tobytes())
-
-
-def is_still(info: SourceInfo) -> bool:
-    """Whether a source is a single image."""
-    return info.num_frames == 1

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from array import array
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from hipseg import DISCLAIMER, __version__
-from hipseg.guidance.engine import Guidance
+from hipseg.cli.pipeline import GUIDANCE, INFERENCE, OVERLAY, PREPROCESS, FrameWork
 from hipseg.io import SourceInfo
+from hipseg.runtime.latency import LatencyHistogram
+from hipseg.runtime.stream import TOTAL
 
-STAGES = ("preprocess", "inference", "guidance", "overlay", "total")
+STAGES = (PREPROCESS, INFERENCE, GUIDANCE, OVERLAY, TOTAL)
 COMPLETE, INTERRUPTED, FAILED = "complete", "interrupted", "failed"
 
 
@@ -55,21 +54,19 @@ class SessionRecord:
 
     Attributes:
         software, info: of the run.
+        latencies: by stage, kept by the stream.
+        frame_count: frames so far.
         warnings: sentences for the user.
     """
 
     software: Software
     info: SourceInfo
+    latencies: Mapping[str, LatencyHistogram]
+    frame_count: int = 0
     warnings: list[str] = field(default_factory=list)
-    _latencies_ms: dict[str, array[float]] = field(default_factory=lambda: {stage: array("d") for stage in STAGES})
     _alerts: Counter[str] = field(default_factory=Counter)
     _views: Counter[str] = field(default_factory=Counter)
     _begin_s: float = field(default_factory=time.perf_counter)
-
-    @property
-    def frame_count(self) -> int:
-        """Frames so far."""
-        return len(self._latencies_ms["total"])
 
     @property
     def alert_counts(self) -> dict[str, int]:
@@ -87,13 +84,12 @@ class SessionRecord:
         elapsed_s = time.perf_counter() - self._begin_s
         return self.frame_count / elapsed_s if self.frame_count and elapsed_s > 0 else None
 
-    def count(self, guidance: Guidance, latency_ms: Mapping[str, float | None]) -> None:
-        """Takes one frame; a stage that did not run has no latency."""
-        for stage in STAGES:
-            if (latency := latency_ms[stage]) is not None:
-                self._latencies_ms[stage].append(latency)
-        self._alerts.update(event.alert.id for event in guidance.events if event.event == "raised")
-        self._views[guidance.view.state.value] += 1
+    def count(self, work: FrameWork) -> None:
+        """Takes one frame that is done."""
+        assert work.guidance is not None
+        self.frame_count += 1
+        self._alerts.update(event.alert.id for event in work.guidance.events if event.event == "raised")
+        self._views[work.guidance.view.state.value] += 1
 
     def as_json(self, state: str, error: str | None = None) -> dict[str, Any]:
         """The content of session.json."""
@@ -110,7 +106,7 @@ class SessionRecord:
             "region": dataclasses.asdict(region),
             "spacing_mm": [spacing.row_mm, spacing.column_mm] if spacing else None,
             "spacing_origin": spacing.origin if spacing else None,
-            "latency_ms": {stage: _percentiles(values) for stage, values in self._latencies_ms.items()},
+            "latency_ms": {stage: self._percentiles(stage) for stage in STAGES},
             "fps": None if self.fps is None else round(self.fps, 2),
             "dropped_frames": 0,
             "view_counts": dict(self._views),
@@ -118,9 +114,6 @@ class SessionRecord:
             "warnings": self.all_warnings,
         }
 
-
-def _percentiles(values: array[float]) -> dict[str, float | None]:
-    if not values:
-        return {"p50": None, "p95": None, "p99": None}
-    p50, p95, p99 = np.percentile(values, (50, 95, 99))
-    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3), "p99": round(float(p99), 3)}
+    def _percentiles(self, stage: str) -> dict[str, float | None]:
+        """Of a stage in milliseconds; None for one that did not run."""
+        return self.latencies.get(stage, LatencyHistogram()).summary()

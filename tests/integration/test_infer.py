@@ -96,7 +96,7 @@ def test_the_summary_tells_what_ran_on_what(session: Path) -> None:
     assert record["size"] == {"height": 240, "width": 320}
     assert record["spacing_origin"] == "dicom_region"
     assert record["dropped_frames"] == 0
-    assert set(record["latency_ms"]["inference"]) == {"p50", "p95", "p99"}
+    assert {"p50", "p95", "p99"} <= set(record["latency_ms"]["inference"])
     assert record["fps"] > 0
 
 
@@ -111,7 +111,7 @@ def test_nothing_of_the_patient_is_written(session: Path) -> None:
         if path.is_file():
             content = path.read_bytes()
             assert PATIENT.split("^")[0].encode() not in content, path.name
-            assert b"4711" not in content, path.name
+            assert b"PX-4711-Q" not in content, path.name
 
 
 def test_two_runs_write_the_same_bytes_but_for_latencies(
