@@ -106,18 +106,18 @@ def spread_points(scatterers: Complex2, level: Array, beam: Beam, probe: Probe) 
     of different width meet without a seam.
     """
     axial = max(beam.axial_mm / probe.sample_mm, 0.3)
-    field = np.dstack([scatterers * level[..., None], level])
+    field: Array = np.dstack([scatterers * level[..., None], level])
     field = cv2.GaussianBlur(field, (0, 0), sigmaX=1e-3, sigmaY=axial)
     edges = np.linspace(0, field.shape[0], _STRIPS + 1).astype(int)
     for top, bottom in itertools.pairwise(edges):
         depth_mm = 0.5 * (top + bottom) * probe.sample_mm
         width_mm = beam.lateral_mm + beam.spread * abs(depth_mm - beam.focus_mm)
         sigma = max(width_mm / probe.line_mm, 0.3)
-        strip = cv2.GaussianBlur(field[top:bottom], (0, 0), sigmaX=sigma, sigmaY=1e-3)
+        strip: Array = cv2.GaussianBlur(field[top:bottom], (0, 0), sigmaX=sigma, sigmaY=1e-3)
         # A Gaussian filter leaves white noise 1 / (2 sqrt(pi) sigma) of its power on each axis.
         strip[..., :2] *= np.float32(np.sqrt((1 - beam.compounding**2) * 4 * np.pi * axial * sigma))
         field[top:bottom] = strip
-    field[..., 0] += np.float32(beam.compounding) * field[..., 2]
+    field[..., 0] = field[..., 0] + np.float32(beam.compounding) * field[..., 2]
     return field[..., :2]
 
 
@@ -139,7 +139,8 @@ def shadow_clutter(cortex: Cortex, beam: Beam, probe: Probe, texture: Array) -> 
     level_db = np.float32(beam.shadow_db) - 1.1 * np.minimum(below_mm, 7) + 13 * cv2.exp(-below_mm / np.float32(0.7))
     repeated = cv2.exp(-(((below_mm - 0.45 * range_mm_L) / 3.0) ** 2)) * 10 ** (beam.reverberation_db / 20)
     amplitude = cv2.exp(level_db * NEPER_PER_DB + 0.15 * texture) * (0.35 + 0.65 * facing_L)
-    return (amplitude + repeated * facing_L * cv2.exp(0.5 * texture)) * (probe.range_mm > range_mm_L)
+    clutter: Array = (amplitude + repeated * facing_L * cv2.exp(0.5 * texture)) * (probe.range_mm > range_mm_L)
+    return clutter
 
 
 def vessel_haze(tissue: TissueMap, beam: Beam, probe: Probe) -> Array:
@@ -165,7 +166,8 @@ def wall_wedge_db(tissue: TissueMap, beam: Beam, probe: Probe) -> Array:
     below_mm = probe.range_mm - far_wall_mm_L
     strength_L = beam.wedge_db * np.minimum(thickness_mm_L / 5.0, 1.0)
     strength_L = cv2.GaussianBlur(strength_L[None].astype(np.float32), (0, 0), 0.5 / probe.line_mm)[0]
-    return strength_L * smooth_step(below_mm, -0.3, 0.3) * smooth_step(below_mm, 9.0, 3.0)
+    wedge_db: Array = strength_L * smooth_step(below_mm, -0.3, 0.3) * smooth_step(below_mm, 9.0, 3.0)
+    return wedge_db
 
 
 def noise_amplitude(beam: Beam, probe: Probe) -> Array:

@@ -18,6 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from hipseg.errors import OutputError
 from hipseg.io.records import write_json
@@ -149,7 +150,7 @@ def _write_mp4(root: Path, name: str, frames: Sequence[SimulatedFrame], frame_ra
     height, width = frames[0].image_HW.shape
     with VideoSink(part, frame_rate_hz, height, width) as sink:
         for frame in frames:
-            sink.write(cv2.cvtColor(frame.image_HW, cv2.COLOR_GRAY2RGB))
+            sink.write(np.repeat(frame.image_HW[..., None], 3, axis=2))
     with output_errors(part):
         part.replace(root / f"{name}.mp4")
 
@@ -165,7 +166,7 @@ def _write_png(root: Path, name: str, frames: Sequence[SimulatedFrame], frame_ra
         write_atomically(folder / f"{index:06d}.png", encoded.tobytes())
 
 
-def _npz(labels_NHW: np.ndarray) -> bytes:
+def _npz(labels_NHW: npt.NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, labels_NHW=labels_NHW)
     return buffer.getvalue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hipseg.errors import UsageError
 
@@ -114,14 +114,14 @@ class SimulationConfig:
         _check_number("frame_rate_hz", self.frame_rate_hz, Limits(1.0, 200.0, "frames a second"))
         _check_number("num_frames", self.num_frames, Limits(1, 1_000_000, "frames"))
 
-    def replace(self, **changes: object) -> SimulationConfig:
+    def replace(self, **changes: Any) -> SimulationConfig:
         """A copy with other values. Raises UsageError as the constructor does."""
-        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+        return dataclasses.replace(self, **changes)
 
 
-def _checked_range(name: str, value: object, limits: Limits) -> tuple[float, float]:
+def _checked_range(name: str, value: Any, limits: Limits) -> tuple[float, float]:
     try:
-        low, high = value  # type: ignore[misc]
+        low, high = value
     except (TypeError, ValueError) as error:
         raise _fault(name, value, limits, "a range, as in [low, high]") from error
     for bound in (low, high):
@@ -131,12 +131,12 @@ def _checked_range(name: str, value: object, limits: Limits) -> tuple[float, flo
     return float(low), float(high)
 
 
-def _check_number(name: str, value: object, limits: Limits) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not limits.low <= value <= limits.high:  # type: ignore[operator]
+def _check_number(name: str, value: Any, limits: Limits) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not limits.low <= value <= limits.high:
         raise _fault(name, value, limits, "change it or leave it out for the default")
 
 
-def _fault(name: str, value: object, limits: Limits, mend: str) -> UsageError:
+def _fault(name: str, value: Any, limits: Limits, mend: str) -> UsageError:
     expected = f"between {limits.low:g} and {limits.high:g} ({limits.unit})"
     return UsageError(f"is {value}", where=f"simulation.{name}", expected=expected, mend=mend)

@@ -59,7 +59,8 @@ def incidence_tangent(distance: Array, probe: Probe) -> Array:
     """Tangent of the angle between a surface and the probe's face, on the coarse grid."""
     along_beam, across_beams = np.gradient(distance)
     ratio = np.float32(probe.sample_mm / probe.line_mm)
-    return np.abs(across_beams) * ratio / (np.abs(along_beam) + np.float32(1e-3))
+    tangent: Array = np.abs(across_beams) * ratio / (np.abs(along_beam) + np.float32(1e-3))
+    return tangent
 
 
 def specular_echoes(coarse: Section, fine: Section, probe: Probe, patches: Array) -> Array:
@@ -120,4 +121,5 @@ def cortex_echo(cortex: Cortex, probe: Probe, echo_db: float, fading_db: float, 
 def bump(position: Array) -> Array:
     """A smooth bump, 1 at 0 and 0 beyond +-1; close to a Gaussian of sigma 1 / 2.6 and much cheaper."""
     rest = np.maximum(1 - position * position, 0)
-    return rest * rest * rest
+    height: Array = rest * rest * rest
+    return height

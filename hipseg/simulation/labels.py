@@ -100,4 +100,5 @@ def _slope(range_mm_L: Array, line_mm: float | Array) -> Array:
     """Angle of the cortex from differences over two beams each side, kinder to roughness than neighbours."""
     padded = np.pad(range_mm_L, 2, mode="reflect", reflect_type="odd")
     smooth = (padded[4:] - padded[:-4] + padded[3:-1] - padded[1:-3]) / 6
-    return np.arctan(smooth / line_mm)
+    slope_rad_L: Array = np.arctan(smooth / line_mm)
+    return slope_rad_L

@@ -93,7 +93,8 @@ def _comet(needle: Needle, along: Array, below: Array, tip: Array) -> Array:
     copies = bump((below - nearest * spacing_mm) / np.float32(0.35)) * np.where(
         nearest >= 1, np.exp(-0.75 * nearest), 0
     )
-    return _walls(needle, below) * (1 + (_tip_gain(needle) - 1) * tip) + copies
+    shape: Array = _walls(needle, below) * (1 + (_tip_gain(needle) - 1) * tip) + copies
+    return shape
 
 
 def _walls(needle: Needle, below: Array) -> Array:
@@ -117,7 +118,8 @@ def _patches(needle: Needle, along: Array) -> Array:
     if needle.gaps:
         level_db -= 18 * smooth_step(holes, float(np.quantile(holes, needle.gaps)) + 0.15, float(holes.min()))
     index = np.clip((needle.length_mm - along) * 4, 0, level_db.size - 1).astype(np.intp)
-    return cv2.exp(level_db * np.float32(math.log(10) / 20)).ravel()[index]
+    amplitude: Array = cv2.exp(level_db * np.float32(math.log(10) / 20)).ravel()[index]
+    return amplitude
 
 
 def _grains(needle: Needle, u: Array, w: Array) -> Array:
@@ -131,7 +133,8 @@ def _ends(needle: Needle, along: Array) -> Array:
     """1 along the shaft, 0 ahead of the tip; falls where the shaft leaves the plane."""
     out_mm = np.float32(needle.offsets_mm[0]) + np.float32(needle.offsets_mm[1]) * along
     in_plane = np.exp(-((out_mm / np.float32(SLICE_HALF_MM)) ** 4) * np.float32(0.7))
-    return smooth_step(along, needle.length_mm + 0.12, needle.length_mm - 0.12) * in_plane
+    shown: Array = smooth_step(along, needle.length_mm + 0.12, needle.length_mm - 0.12) * in_plane
+    return shown
 
 
 def _side_lobes(needle: Needle, along: Array, below: Array) -> Array:
@@ -140,4 +143,5 @@ def _side_lobes(needle: Needle, along: Array, below: Array) -> Array:
     fall = smooth_step(along, needle.length_mm + 9, needle.length_mm + 3)
     curved = below + np.float32(0.015) * (along - np.float32(needle.length_mm)) ** 2
     arcs = _line(curved, -5.2, 0.25) + _line(curved, -6.3, 0.25) + _line(curved, -7.5, 0.25)
-    return np.float32(0.4) * rise * fall * arcs
+    lobes: Array = np.float32(0.4) * rise * fall * arcs
+    return lobes

@@ -145,7 +145,8 @@ class Phantom:
         top = np.float32(rim_mm[1]) + slope * beyond + 0.5 * self._waves["floor"](x, y) - z
         pelvis = blend_intersection(top / np.sqrt(1 + slope * slope), -beyond, 2.0)
         socket = sphere(x, y, z, bone.head_radius_mm + 1.5)
-        return np.maximum(pelvis + self._roughness(x, y, z), -socket)
+        distance: Array = np.maximum(pelvis + self._roughness(x, y, z), -socket)
+        return distance
 
     def _head_and_neck(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
         bone = self.patient.bone
@@ -179,8 +180,8 @@ class Phantom:
         cartilage_mm = bone.cartilage_mm * (1 - smooth_step(along, self.junction_mm - 5, self.junction_mm + 0.5))
         cartilage = np.where(along < self.junction_mm + 0.5, head - cartilage_mm, FAR).astype(np.float32)
         labrum = self._labrum(x, y, z, head)
-        lift_mm = self._lift(along, state)
-        outer = blend(head, neck, 12.0) - lift_mm + 0.1 * self._fine_waves["capsule"](x, y)
+        on_head_mm, on_neck_mm = self._lift(along, state)
+        outer = blend(head - on_head_mm, neck - on_neck_mm, 6.0) + 0.1 * self._fine_waves["capsule"](x, y)
         over_rim = np.minimum(labrum - 0.4, acetabulum) - np.float32(0.8 * joint.capsule_mm)
         outer = blend(outer, over_rim, 4.0)
         ends = smooth_step(along, bone.neck_length_mm + 2, bone.neck_length_mm - 8)
@@ -188,15 +189,13 @@ class Phantom:
         inner = outer + np.float32(joint.capsule_mm) * (0.15 + 0.85 * ends)
         return {"cartilage": cartilage, "labrum": labrum, "capsule_outer": outer, "capsule_inner": inner}
 
-    def _lift(self, along: Array, state: BodyState) -> Array:
-        """How far the capsule's outer face lies off the cortex."""
+    def _lift(self, along: Array, state: BodyState) -> tuple[float, Array]:
+        """How far the capsule's outer face lies off the head, and off the neck up to where it is attached."""
         bone, joint = self.patient.bone, self.patient.joint
-        on_head_mm = bone.cartilage_mm + 0.3 + joint.capsule_mm
         effusion_mm = joint.effusion_mm + state.recess_mm
-        on_neck_mm = joint.neck_capsule_distance_mm + effusion_mm
-        rise = smooth_step(along, self.junction_mm - 7, self.junction_mm + 7)
-        fall = smooth_step(along, self.junction_mm + 10, bone.neck_length_mm)
-        return on_head_mm + 0.1 * effusion_mm + rise * (on_neck_mm - on_head_mm) - 0.85 * fall * on_neck_mm
+        on_head_mm = bone.cartilage_mm + 0.3 + joint.capsule_mm + 0.1 * effusion_mm
+        attached = smooth_step(along, self.junction_mm + 14, bone.neck_length_mm)
+        return on_head_mm, (joint.neck_capsule_distance_mm + effusion_mm) * (1 - np.float32(0.85) * attached)
 
     def _labrum(self, x: Array, y: Array, z: Array, head: Array) -> Array:
         """A triangle on the head's cartilage whose base is the socket's rim."""
@@ -208,7 +207,8 @@ class Phantom:
         thickness = np.float32(joint.labrum_mm / joint.labrum_length_mm) * past_tip_mm
         floor = head - np.float32(bone.cartilage_mm)
         slice_ = np.maximum(arc_mm - np.float32(base_mm + 1.0), -past_tip_mm)
-        return np.maximum(np.maximum(floor - thickness, -floor), slice_)
+        distance: Array = np.maximum(np.maximum(floor - thickness, -floor), slice_)
+        return distance
 
     def _tubes(self, x: Array, y: Array, z: Array, capsule: Array, state: BodyState) -> dict[str, Array]:
         patient = self.patient

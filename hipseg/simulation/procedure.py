@@ -166,7 +166,8 @@ def _drift(config: SimulationConfig, time_s: Track, rng: np.random.Generator) ->
         for period_s, weight in ((rng.uniform(4, 9), 1.0), (rng.uniform(1, 2), 0.35), (rng.uniform(0.1, 0.2), 0.05)):
             phase = rng.uniform(0, 2 * np.pi)
             drift[:, axis] += share * weight * amplitude_mm * np.sin(2 * np.pi * time_s / period_s + phase)
-    return drift - drift[0]
+    moved: Track = drift - drift[0]
+    return moved
 
 
 def _pulse(time_s: Track, rng: np.random.Generator) -> Track:

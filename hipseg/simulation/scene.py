@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -50,9 +51,9 @@ class Scene:
         """Whose body it is."""
         return self.phantom.patient
 
-    def replace(self, **changes: object) -> Scene:
+    def replace(self, **changes: Any) -> Scene:
         """A copy with other parts."""
-        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+        return dataclasses.replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ Array = npt.NDArray[Any]
 
 def sphere(x: Array, y: Array, z: Array, radius: float) -> Array:
     """Distance to a sphere about the origin."""
-    return np.sqrt(x * x + y * y + z * z) - radius
+    distance: Array = np.sqrt(x * x + y * y + z * z) - radius
+    return distance
 
 
 def ellipse(x: Array, y: Array, semi_x: float | Array, semi_y: float | Array) -> Array:
@@ -30,7 +31,8 @@ def ellipse(x: Array, y: Array, semi_x: float | Array, semi_y: float | Array) ->
 def blend(first: Array, second: Array, width: float | Array) -> Array:
     """Union whose crease is filled over `width` mm by a parabola (a polynomial smooth minimum)."""
     overlap = np.maximum(width - np.abs(first - second), 0)
-    return np.minimum(first, second) - overlap * overlap / (4 * width)
+    distance: Array = np.minimum(first, second) - overlap * overlap / (4 * width)
+    return distance
 
 
 def blend_intersection(first: Array, second: Array, width: float) -> Array:
@@ -53,7 +55,8 @@ class Waves:
     """A smooth random height over a plane: a few sinusoids of random direction, standard deviation 1."""
 
     def __init__(self, rng: np.random.Generator, wavelengths_mm: tuple[float, float], count: int = 5) -> None:
-        wavelengths = np.exp(rng.uniform(*np.log(wavelengths_mm), size=count))
+        shortest, longest = wavelengths_mm
+        wavelengths = np.exp(rng.uniform(np.log(shortest), np.log(longest), size=count))
         directions = rng.uniform(0, 2 * np.pi, size=count)
         self._frequency_x = (2 * np.pi / wavelengths * np.cos(directions)).astype(np.float32)
         self._frequency_y = (2 * np.pi / wavelengths * np.sin(directions)).astype(np.float32)

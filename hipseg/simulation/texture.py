@@ -10,11 +10,10 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from hipseg.simulation.surfaces import Array
 
-Complex2 = npt.NDArray[np.float32]
+Complex2 = Array
 """Arrays [..., 2] of real and imaginary parts, as OpenCV filters them."""
 
 TILE_SIZE = 1024
