@@ -137,7 +137,8 @@ def _usage_error(error: Exception, config_name: str, overrides: Sequence[str]) -
     if isinstance(error, MissingConfigException):
         return _missing_option(error)
     cause = next((link for link in _chain(error) if isinstance(link, OmegaConfBaseException)), None)
-    text = str(cause or error)
+    # OmegaConf's further lines repeat the key; a YAML parser's say where the fault is.
+    text = " ".join(str(error).split()) if isinstance(error, YAMLError) else str(cause or error)
     key = (getattr(cause, "full_key", None) or _quoted_key(str(error))) or None
     where = f"configuration '{config_name}'" + (f", key '{key}'" if key else "")
     if key and re.search(r"not in '|Could not override|Could not delete|Missing key", f"{error}\n{text}"):

@@ -58,6 +58,7 @@ class TrainConfig:
         optimizer: by `_target_`; called with the network's parameter groups.
         scheduler: by `_target_`; called with the optimizer and the number of steps.
         trainer: how the run proceeds.
+        datasets: folder of the data sets on disk, which presets name by their own names.
         name: of the run; its folder is `runs/<name>/<time>`.
         seed: of everything random.
         runs_dir: where run folders are made.
@@ -73,6 +74,7 @@ class TrainConfig:
     optimizer: dict[str, Any] = MISSING
     scheduler: dict[str, Any] = MISSING
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    datasets: str = "datasets"
     name: str = "train"
     seed: int = 0
     runs_dir: str = "runs"
