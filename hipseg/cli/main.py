@@ -36,6 +36,7 @@ VERBS: dict[str, Verb] = {
     "data": Verb("Import, check and describe data sets.", _WORKSHOP),
     "train": Verb("Train a network.", _WORKSHOP),
     "export": Verb("Turn a trained network into the one self-describing model file.", _WORKSHOP),
+    "evaluate": Verb("Measure a model on a data set, patient by patient.", _WORKSHOP),
     "benchmark": Verb("Measure the speed of models on this machine.", _WORKSHOP),
 }
 

@@ -53,7 +53,7 @@ class Pipeline:
         self._engine = GuidanceEngine(
             config, view_thresholds=session.contract.view_thresholds, still=info.num_frames == 1
         )
-        self._overlay = Overlay(info.height, info.width) if overlay else None
+        self._overlay = Overlay(info.region) if overlay else None
 
     def stages(self) -> Iterator[Stage[FrameWork]]:
         """In their order, named as latencies are recorded."""

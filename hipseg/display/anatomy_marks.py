@@ -15,7 +15,7 @@ from hipseg.guidance.geometry import ScanPlane, occupied_labels
 from hipseg.guidance.structures import StructureFinding
 from hipseg.runtime.segmentation import Segmentation
 
-_MIN_CELLS = 8
+_MIN_CELLS, _MIN_AREA_MM2 = 8, 1.0
 _MAX_STEP_CELLS = 6
 _ALONG = (0.5, 0.35, 0.65, 0.2, 0.8)
 _SMOOTHING = np.array([1, 2, 3, 2, 1]) / 9
@@ -52,7 +52,7 @@ def draw_anatomy(
     """
     labels_HW = occupied_labels(segmentation.labels_HW, segmentation.grid)
     lines = {
-        class_id: [_on_picture(cells, plane, layout) for cells in _lines(labels_HW == class_id, class_id)]
+        class_id: [_on_picture(cells, plane, layout) for cells in _lines(labels_HW == class_id, class_id, plane)]
         for class_id in SHORT_NAMES
         if structures[anatomy.STRUCTURES[class_id].name].present
     }
@@ -66,7 +66,7 @@ def draw_anatomy(
             _write_name(picture, class_id, max(pieces, key=len), layout, taken)
 
 
-def _lines(mask_HW: npt.NDArray[np.bool_], class_id: int) -> Iterator[Points]:
+def _lines(mask_HW: npt.NDArray[np.bool_], class_id: int, plane: ScanPlane) -> Iterator[Points]:
     """What is drawn of a structure, in cells: of bone the cortex, since the band's lower edge is none; else outlines.
 
     Lines are found on the network's grid and scaled up: that is all there is to know.
@@ -76,7 +76,7 @@ def _lines(mask_HW: npt.NDArray[np.bool_], class_id: int) -> Iterator[Points]:
         return
     contours, _ = cv2.findContours(mask_HW.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     for contour in contours:
-        if len(contour) >= _MIN_CELLS:
+        if cv2.contourArea(contour) * plane.cell_area_mm2 >= _MIN_AREA_MM2:
             yield _smoothed(contour[:, 0, :].astype(np.float64))
 
 

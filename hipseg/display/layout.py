@@ -8,21 +8,25 @@ import numpy as np
 import numpy.typing as npt
 
 from hipseg.display.drawing import Box, Points
+from hipseg.frame import ScanRegion
 
 _COMFORTABLE_HEIGHT, _COMFORTABLE_WIDTH, _MAX_HEIGHT, _MAX_WIDTH = 480, 1280, 1080, 1920
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Boxes of the canvas, for source frames of one size.
+    """Boxes of the canvas, for frames of one scan region.
+
+    Only the scan region is shown: what is burned in around it may name the patient.
 
     Attributes:
         width, height: of the canvas, even numbers (video needs them).
         ui: size of text and marks relative to a 640x480 frame.
         zoom: canvas pixels per frame pixel.
+        region: of the source frame that is shown.
         alerts: strip above everything.
         ruler: strip left of the image.
-        image: the frame.
+        image: the scan region.
         panel: numbers, right of the image.
         footer: strip below everything.
     """
@@ -31,6 +35,7 @@ class Layout:
     height: int
     ui: float
     zoom: float
+    region: ScanRegion
     alerts: Box
     ruler: Box
     image: Box
@@ -38,10 +43,10 @@ class Layout:
     footer: Box
 
     @classmethod
-    def of(cls, frame_height: int, frame_width: int) -> Layout:
-        """Small frames are magnified to a comfortable size, huge ones shrunk to what a screen holds."""
-        zoom = _zoom(frame_height, frame_width)
-        height, width = max(round(frame_height * zoom), 1), max(round(frame_width * zoom), 1)
+    def of(cls, region: ScanRegion) -> Layout:
+        """Small images are magnified to a comfortable size, huge ones shrunk to what a screen holds."""
+        zoom = _zoom(region.height, region.width)
+        height, width = max(round(region.height * zoom), 1), max(round(region.width * zoom), 1)
         ui = min(max(height / _COMFORTABLE_HEIGHT, 1.0), 2.0)
         bar, ruler, panel, footer = (round(size * ui) for size in (40, 40, 208, 24))
         stage = max(height, round(_COMFORTABLE_HEIGHT * ui))
@@ -53,6 +58,7 @@ class Layout:
             height=_even(bar + stage + footer),
             ui=ui,
             zoom=zoom,
+            region=region,
             alerts=Box(0, 0, total_width, bar),
             ruler=Box((stage_width - width) // 2, top, ruler, height),
             image=Box(ruler + (stage_width - width) // 2, top, width, height),
@@ -71,7 +77,8 @@ class Layout:
 
     def on_picture(self, frame_px: npt.ArrayLike) -> Points:
         """Frame pixels [..., 2] to pixels of the drawn image; pixel centres are at integers on both."""
-        return (np.asarray(frame_px, dtype=np.float64) + 0.5) * self.zoom - 0.5
+        corner = (self.region.x, self.region.y)
+        return (np.asarray(frame_px, dtype=np.float64) - corner + 0.5) * self.zoom - 0.5
 
 
 def _zoom(height: int, width: int) -> float:

@@ -10,7 +10,7 @@ from hipseg.display.anatomy_marks import draw_anatomy
 from hipseg.display.layout import Layout
 from hipseg.display.needle_marks import draw_needle, draw_target, reserve
 from hipseg.display.panel import draw_alerts, draw_footer, draw_panel, draw_ruler, ground
-from hipseg.frame import Frame, ImageHW
+from hipseg.frame import Frame, ImageHW, ScanRegion
 from hipseg.guidance.engine import Guidance
 from hipseg.runtime.segmentation import Segmentation
 
@@ -19,14 +19,14 @@ class Overlay:
     """Draws the frames of one clip.
 
     Args:
-        height, width: of the source frames, pixels.
+        region: of its frames.
 
     Attributes:
         layout: its `height` and `width` are those of every picture.
     """
 
-    def __init__(self, height: int, width: int) -> None:
-        self.layout = Layout.of(height, width)
+    def __init__(self, region: ScanRegion) -> None:
+        self.layout = Layout.of(region)
         self._ground = ground(self.layout)
 
     def draw(self, frame: Frame, segmentation: Segmentation, guidance: Guidance) -> npt.NDArray[np.uint8]:
@@ -38,7 +38,7 @@ class Overlay:
         canvas = self._ground.copy()
         box = layout.image
         picture = canvas[box.y : box.y + box.height, box.x : box.x + box.width]
-        picture[...] = cv2.cvtColor(self._sized(frame.image_HW), cv2.COLOR_GRAY2RGB)
+        picture[...] = cv2.cvtColor(self._sized(frame.image_HW[layout.region.slices]), cv2.COLOR_GRAY2RGB)
         if guidance.needle is not None:
             taken = reserve(guidance, layout)
             draw_anatomy(picture, segmentation, guidance.structures, guidance.plane, layout, taken)

@@ -75,6 +75,7 @@ class NeedleConfig:
         inlier_mm: cells further from the line belong to something else.
         min_tip_visibility: the tip landmark counts as seen from here.
         end_sigma_mm: doubt about where the mask of a shaft ends.
+        max_sigma_mm: a tip in more doubt than this is not seen.
     """
 
     min_probability: float = ranged(0.3, 0.01, 0.99)
@@ -85,6 +86,7 @@ class NeedleConfig:
     inlier_mm: float = ranged(1.2, 0.1, 10)
     min_tip_visibility: float = ranged(0.5, 0, 1)
     end_sigma_mm: float = ranged(0.5, 0.01, 10)
+    max_sigma_mm: float = ranged(5.0, 0.1, 100)
 
 
 @dataclass

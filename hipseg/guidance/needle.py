@@ -232,8 +232,9 @@ def _tip(shaft: Shaft, landmark: Landmark | None, plane: ScanPlane, config: Need
     by_landmark = Tip(seen_mm, max(landmark.sigma_px * plane.pixel_mm, plane.cell_mm / 4))
     apart_mm = float(np.hypot(*(by_landmark.point_mm - by_mask.point_mm)))
     best = _blend(by_landmark, by_mask, apart_mm)
+    sigma_mm = math.hypot(best.sigma_mm, apart_mm / 2)
     on_line = shaft.line.at(shaft.line.along(best.point_mm))
-    return Tip(on_line, math.hypot(best.sigma_mm, apart_mm / 2))
+    return Tip(on_line, sigma_mm) if sigma_mm <= config.max_sigma_mm else None
 
 
 def _blend(one: Tip, other: Tip, apart_mm: float) -> Tip:

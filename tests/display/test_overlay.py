@@ -31,7 +31,7 @@ def picture(drawn: DrawnScene = HIP, spacing: Spacing | None = HIP.spacing, grey
     segmentation = drawn.segmentation()
     image = np.full((drawn.height, drawn.width), grey, dtype=np.uint8)
     frame = Frame(image, 7, 0.25, spacing, drawn.region, "clip")
-    overlay = Overlay(drawn.height, drawn.width)
+    overlay = Overlay(drawn.region)
     return overlay.draw(frame, segmentation, guide(segmentation, spacing, drawn.region))
 
 
@@ -49,13 +49,26 @@ def test_the_frame_is_shown_as_it_is_where_nothing_is_marked() -> None:
     image = rng.integers(0, 256, (480, 640), dtype=np.uint8)
     bare = HIP.with_(head=None, artery=None, tip=None)
     segmentation = bare.segmentation()
-    overlay = Overlay(480, 640)
+    overlay = Overlay(HIP.region)
     canvas = overlay.draw(
         Frame(image, 0, 0.0, None, HIP.region, "c"), segmentation, guide(segmentation, None, HIP.region)
     )
     box = overlay.layout.image
     shown = canvas[box.y : box.y + box.height, box.x : box.x + box.width]
     assert (shown == image[:, :, None]).all()
+
+
+def test_what_is_burned_in_around_the_scan_is_not_shown() -> None:
+    frame = np.full((600, 800), 255, dtype=np.uint8)
+    frame[70:550, 90:730] = 60
+    region = ScanRegion(90, 70, 640, 480, "user")
+    segmentation = HIP.segmentation()
+    overlay = Overlay(region)
+    canvas = overlay.draw(Frame(frame, 0, 0.0, None, region, "c"), segmentation, guide(segmentation, None, region))
+    box = overlay.layout.image
+    shown = canvas[box.y : box.y + box.height, box.x : box.x + box.width]
+    plain = picture(spacing=None)[box.y : box.y + box.height, box.x : box.x + box.width]
+    assert (shown == plain).all()
 
 
 def test_every_structure_is_outlined_in_its_colour() -> None:
@@ -65,7 +78,7 @@ def test_every_structure_is_outlined_in_its_colour() -> None:
 
 
 def test_the_target_is_marked_where_it_is() -> None:
-    overlay = Overlay(480, 640)
+    overlay = Overlay(HIP.region)
     canvas = picture()
     found = np.argwhere(near_colour(canvas, palette.TARGET)).mean(axis=0)
     x, y = HIP.junction
@@ -76,7 +89,7 @@ def test_the_target_is_marked_where_it_is() -> None:
 def test_an_unrecognised_view_is_shown_bare_and_says_so() -> None:
     canvas = picture(HIP.with_(view_score=0.1))
     assert has_colour(canvas, palette.ALARM[Priority.medium])
-    box = Overlay(480, 640).layout.image
+    box = Overlay(HIP.region).layout.image
     assert (canvas[box.y : box.y + box.height, box.x : box.x + box.width] == 60).all()
 
 
@@ -88,7 +101,7 @@ def test_alerts_are_shown_in_the_colour_of_their_priority() -> None:
 
 
 def test_there_is_a_ruler_only_with_a_scale() -> None:
-    box = Overlay(480, 640).layout.ruler
+    box = Overlay(HIP.region).layout.ruler
     with_scale, without = (
         picture(spacing=spacing)[box.y : box.y + box.height, box.x : box.x + box.width]
         for spacing in (HIP.spacing, None)
@@ -106,7 +119,7 @@ def test_any_frame_size_gives_a_readable_picture_of_even_size(size: tuple[int, i
     labels[size[0] // 3 :] = anatomy.FEMORAL_HEAD
     region = ScanRegion(0, 0, size[1], size[0], "full")
     segmentation = segmentation_of(labels)
-    overlay = Overlay(*size)
+    overlay = Overlay(region)
     frame = Frame(np.zeros(size, dtype=np.uint8), 0, 0.0, HIP.spacing, region, "clip")
     canvas = overlay.draw(frame, segmentation, guide(segmentation, HIP.spacing, region))
     assert canvas.shape == (overlay.layout.height, overlay.layout.width, 3)
@@ -117,7 +130,7 @@ def test_any_frame_size_gives_a_readable_picture_of_even_size(size: tuple[int, i
 
 @given(height=st.integers(1, 2500), width=st.integers(1, 2500))
 def test_nothing_of_the_layout_overlaps(height: int, width: int) -> None:
-    layout = Layout.of(height, width)
+    layout = Layout.of(ScanRegion(3, 5, width, height, "full"))
     canvas = Box(0, 0, layout.width, layout.height)
     boxes = [layout.alerts, layout.ruler, layout.image, layout.panel, layout.footer]
     assert all(canvas.holds(box) for box in boxes)
@@ -132,7 +145,7 @@ def test_names_cover_neither_each_other_nor_tip_and_target(
     drawn = HIP.with_(artery=(artery_x, artery_y), vein=(vein_x, 14.0), tip=(tip_x, 24.0))
     segmentation = drawn.segmentation()
     guidance = guide(segmentation, HIP.spacing, HIP.region)
-    layout = Layout.of(480, 640)
+    layout = Layout.of(HIP.region)
     reserved = [Box(300, 200, 24, 24)]
     taken = list(reserved)
     draw_anatomy(np.zeros((480, 640, 3), np.uint8), segmentation, guidance.structures, guidance.plane, layout, taken)
@@ -143,7 +156,7 @@ def test_names_cover_neither_each_other_nor_tip_and_target(
 @pytest.mark.parametrize("grey", [0, 255])
 def test_marks_stand_out_on_dark_and_on_bright_images(grey: int) -> None:
     canvas, plain = picture(grey=grey), picture(HIP.with_(view_score=0.1), grey=grey)
-    box = Overlay(480, 640).layout.image
+    box = Overlay(HIP.region).layout.image
     window = (slice(box.y, box.y + box.height), slice(box.x, box.x + box.width))
     changed = np.abs(canvas[window].astype(int) - plain[window]).max(axis=2) > 80
     assert 0.005 < changed.mean() < 0.08
@@ -152,7 +165,7 @@ def test_marks_stand_out_on_dark_and_on_bright_images(grey: int) -> None:
 def test_a_coasting_tip_is_told_apart_from_a_tracked_one() -> None:
     drawn = HIP.with_(landmarks={"needle_tip": landmark((40, 25), HIP.spacing)})
     engine = GuidanceEngine(GuidanceConfig())
-    overlay = Overlay(480, 640)
+    overlay = Overlay(HIP.region)
     pictures = []
     for index, scene in enumerate([drawn, drawn.with_(tip=None)]):
         segmentation = scene.segmentation()

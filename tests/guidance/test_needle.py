@@ -140,6 +140,10 @@ def test_agreement_makes_the_tip_surer_and_disagreement_less_sure() -> None:
     assert np.abs(tip_with(landmark((36, 28.3), SQUARE)).shaft.line.across(beyond.point_mm)) < 1e-6
 
 
+def test_a_tip_in_too_much_doubt_is_not_seen() -> None:
+    assert tip_with(landmark((20, 40), SQUARE, sigma_px=4)).tip is None
+
+
 def test_a_tip_that_the_model_does_not_see_is_not_reported() -> None:
     sighting = tip_with(landmark((40, 25), SQUARE, visibility=0.1))
     assert sighting.tip is None
