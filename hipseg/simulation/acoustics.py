@@ -74,7 +74,7 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
         cortex_fading_db=rng.uniform(20, 38),
         shadow_db=rng.uniform(-20, -9),
         reverberation_db=rng.uniform(-30, -8),
-        haze_db=rng.uniform(-30, -11),
+        haze_db=rng.uniform(-32, -13),
         noise_db=rng.uniform(-52, -36),
         wedge_db=rng.uniform(1, 12),
         compounding=rng.uniform(0.45, 0.85),

@@ -94,9 +94,7 @@ class Needle:
         """First and last position of the axis in the picture and the plane; None when nothing is to be seen."""
         along_mm = np.append(np.arange(0.0, self.length_mm, _STEP_MM), self.length_mm)
         u, w = self.points(along_mm)
-        line, sample = probe.to_beams(u, w)
-        num_samples, num_lines = probe.beam_shape
-        seen = (line >= -0.5) & (line <= num_lines - 0.5) & (sample >= -0.5) & (sample <= num_samples - 0.5)
+        seen = probe.shows(u, w)
         seen &= np.abs(self.out_of_plane_mm(along_mm)) <= SLICE_HALF_MM
         where = np.flatnonzero(seen)
         if len(where) < 2.0 / _STEP_MM:

@@ -139,11 +139,15 @@ class Probe:
             range_mm = np.hypot(u, height) - self.radius_mm
         return (across + 0.5) * num_lines - 0.5, range_mm / self.depth_mm * num_samples - 0.5
 
-    def shows(self, u_mm: float, w_mm: float) -> bool:
-        """Whether a point of the plane lies in the scanned area."""
-        line, sample = self.to_beams(u_mm, w_mm)
-        num_samples, num_lines = self.beam_shape
-        return bool(-0.5 <= line <= num_lines - 0.5 and -0.5 <= sample <= num_samples - 0.5)
+    def shows(self, u_mm: npt.ArrayLike, w_mm: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Whether points of the plane lie in the scanned area and on a pixel of the image."""
+        u, w = np.asarray(u_mm, np.float64), np.asarray(w_mm, np.float64)
+        line, sample = self.to_beams(u, w)
+        (num_samples, num_lines), (height, width) = self.beam_shape, self.image_shape
+        left, _, top, _ = self.extent_mm
+        column, row = (u - left) / self.pixel_mm, (w - top) / self.pixel_mm
+        scanned = (line >= -0.5) & (line <= num_lines - 0.5) & (sample >= -0.5) & (sample <= num_samples - 0.5)
+        return scanned & (column >= 0) & (column <= width) & (row >= 0) & (row <= height)
 
     def scan_convert(self, values_SL: Array, *, nearest: bool = False) -> Array:
         """Beams to image [H, W], black where no beam reaches."""

@@ -82,6 +82,6 @@ def _noise(scene: Scene) -> Array:
     """Electronic noise, new in each frame."""
     num_samples, num_lines = scene.probe.beam_shape
     rng = np.random.default_rng(scene.noise_seed)
-    row, column = rng.integers(0, (texture.TILE_SIZE - num_samples + 1, texture.TILE_SIZE - num_lines + 1))
+    row, column = rng.integers(0, np.subtract(texture.TILE_SHAPE, scene.probe.beam_shape))
     tile = texture.scatterer_tile()[row : row + num_samples, column : column + num_lines]
     return cv2.magnitude(tile[..., 0], tile[..., 1]) * acoustics.noise_amplitude(scene.beam, scene.probe)

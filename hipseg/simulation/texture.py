@@ -16,8 +16,9 @@ from hipseg.simulation.surfaces import Array
 Complex2 = Array
 """Arrays [..., 2] of real and imaginary parts, as OpenCV filters them."""
 
-TILE_SIZE = 1024
-SCATTERER_MM = 0.06
+TILE_SHAPE = (1024, 2048)
+"""Rows and columns; a column's period lies beyond the width of any probe."""
+SCATTERER_MM = 0.04
 """Pitch of the scatterer tile: finer than any point spread here, so that reading between its points is safe."""
 STRUCTURE_PIXELS = 4.0
 """Pixels of the structure tile per correlation length."""
@@ -26,16 +27,16 @@ _SEED = 20_240_229
 
 @lru_cache(maxsize=1)
 def scatterer_tile() -> Complex2:
-    """Complex Gaussian scatterers [TILE_SIZE, TILE_SIZE, 2], mean power 1, nearly white."""
+    """Complex Gaussian scatterers [*TILE_SHAPE, 2], mean power 1, correlated over less than any point spread."""
     rng = np.random.default_rng(_SEED)
-    return _normalised(_smooth(rng.standard_normal((TILE_SIZE, TILE_SIZE, 2), np.float32), 0.7), np.sqrt(0.5))
+    return _normalised(_smooth(rng.standard_normal((*TILE_SHAPE, 2), np.float32), 1.3), np.sqrt(0.5))
 
 
 @lru_cache(maxsize=1)
 def structure_tile() -> Array:
-    """Smooth Gaussian noise [TILE_SIZE, TILE_SIZE], standard deviation 1, correlation length `STRUCTURE_PIXELS`."""
+    """Smooth Gaussian noise [*TILE_SHAPE], standard deviation 1, correlation length `STRUCTURE_PIXELS`."""
     rng = np.random.default_rng(_SEED + 1)
-    return _normalised(_smooth(rng.standard_normal((TILE_SIZE, TILE_SIZE), np.float32), STRUCTURE_PIXELS / 2.35), 1.0)
+    return _normalised(_smooth(rng.standard_normal(TILE_SHAPE, np.float32), STRUCTURE_PIXELS / 2.35), 1.0)
 
 
 def scatterers(lateral_mm: Array, depth_mm: Array, across_mm: float, seed: int) -> Complex2:
@@ -67,9 +68,8 @@ def _read(tile: Array, x_px: Array, y_px: Array, plane: float, seed: int) -> Arr
 
 def _read_plane(tile: Array, x_px: Array, y_px: Array, plane: int, seed: int) -> Array:
     """A plane is the tile at an offset of its own."""
-    offset = np.random.default_rng((seed, plane + (1 << 20))).uniform(0, TILE_SIZE, size=2)
-    x = np.mod(x_px + np.float32(offset[0]), TILE_SIZE - 1, dtype=np.float32)
-    y = np.mod(y_px + np.float32(offset[1]), TILE_SIZE - 1, dtype=np.float32)
+    down, right = np.random.default_rng((seed, plane + (1 << 20))).uniform(0, TILE_SHAPE)
+    x, y = x_px + np.float32(right), y_px + np.float32(down)
     return cv2.remap(tile, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 

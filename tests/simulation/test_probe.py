@@ -18,7 +18,7 @@ PROBES = pytest.mark.parametrize("probe", [LINEAR, CURVED], ids=["linear", "curv
 @given(across=st.floats(0, 1), down=st.floats(0, 1))
 @settings(max_examples=30, deadline=None)
 def test_a_point_on_a_beam_is_found_on_that_beam(probe: Probe, across: float, down: float) -> None:
-    num_samples, num_lines = probe.beam_shape
+    _, num_lines = probe.beam_shape
     line, range_mm = across * (num_lines - 1), down * probe.depth_mm
     found_line, found_sample = probe.to_beams(*probe.on_beam(line, range_mm))
     assert found_line == pytest.approx(line, abs=2e-3)
