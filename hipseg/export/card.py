@@ -14,6 +14,8 @@ from hipseg.export.verify import Parity
 from hipseg.runtime.contract import ModelContract
 from hipseg.runtime.models import CHECKPOINT_FILE, MODEL_FILE, sha256_of
 
+_Row = tuple[object, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
@@ -95,58 +97,48 @@ def _files(release: Release) -> Iterator[str]:
     yield f"Licence: {contract.licence}. Made {contract.created} by hipseg {__version__}, commit {release.commit}."
 
 
-def _data_rows(training_data: Iterable[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
+def _data_rows(training_data: Iterable[Mapping[str, Any]]) -> Iterator[_Row]:
     for entry in training_data:
-        number = "unlimited or unknown" if entry["num_cases"] is None else entry["num_cases"]
-        yield entry["name"], number, entry["licence"], entry["attribution"], entry["source"]
+        yield entry["name"], entry["num_cases"], entry["licence"], entry["attribution"], entry["source"]
 
 
 def _figures(metrics: Mapping[str, Any]) -> str:
     tests = {name: figures for name, figures in metrics.items() if name != VALIDATION}
-    parts = [
-        _table(("test set", "figure", "value", "of"), [row for item in tests.items() for row in _test_rows(*item)])
-        if tests
-        else "No test set was evaluated: measure the model with `hipseg evaluate` before you rely on it."
-    ]
+    rows = [(name, *row) for name, figures in tests.items() for row in _test_rows(figures)]
+    unmeasured = "No test set was evaluated: measure the model with `hipseg evaluate` before you rely on it."
+    parts = [_table(("test set", "figure", "value", "of"), rows) if rows else unmeasured]
     if validated := metrics.get(VALIDATION):
-        rows = [(name, figure["value"], figure["n"]) for name, figure in validated.items() if figure["n"]]
-        parts += [
-            "On the validation data of the training, at the exported step:",
-            _table(("figure", "value", "of"), rows),
-        ]
+        measured = ((name, figure["value"], figure["n"]) for name, figure in validated.items() if figure["n"])
+        parts.append("On the validation data of the training, at the exported step:")
+        parts.append(_table(("figure", "value", "of"), measured))
     return "\n\n".join(parts)
 
 
-def _test_rows(test_set: str, figures: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
-    """The figures of `evaluation.summary` that have cases behind them."""
+def _test_rows(figures: Mapping[str, Any]) -> Iterator[_Row]:
+    """Figure, value and number of cases of `evaluation.summary`, where there are cases."""
     for name, structure in figures.get("structures", {}).items():
         dice = structure["dice"]
         if dice["num_frames"]:
-            yield (
-                test_set,
-                f"{name}: Dice",
-                dice["mean"],
-                f"{dice['num_frames']} images, {dice['num_patients']} patients",
-            )
+            yield f"{name}: Dice", dice["mean"], f"{dice['num_frames']} images, {dice['num_patients']} patients"
     for name, cortex in figures.get("cortex", {}).items():
-        yield from _share(test_set, f"{name}: cortex found", cortex["found"])
-        if cortex["distance_mm"]["num_frames"]:
-            median = cortex["distance_mm"]["median_frame"]
-            yield test_set, f"{name}: cortex distance, median mm", median, cortex["distance_mm"]["num_frames"]
+        yield from _share(f"{name}: cortex found", cortex["found"])
+        distance = cortex["distance_mm"]
+        if distance["num_frames"]:
+            yield f"{name}: cortex distance, median mm", distance["median_frame"], distance["num_frames"]
     if tip := figures.get("needle_tip"):
-        yield from _share(test_set, "needle tip found", tip["found"])
-        yield from _share(test_set, "needle tip reported where there is none", tip["falsely_reported"])
-        if tip["error_mm"]["num"]:
-            both = f"{tip['error_mm']['median']} / {tip['error_mm']['p95']}"
-            yield test_set, "needle tip error, median / p95 mm", both, tip["error_mm"]["num"]
+        yield from _share("needle tip found", tip["found"])
+        yield from _share("needle tip reported where there is none", tip["falsely_reported"])
+        error = tip["error_mm"]
+        if error["num"]:
+            yield "needle tip error, median / p95 mm", f"{error['median']} / {error['p95']}", error["num"]
     if view := figures.get("view"):
-        yield from _share(test_set, "hip views recognised", view["hip_recognised"])
-        yield from _share(test_set, "other images unrecognised", view["other_unrecognised"])
+        yield from _share("hip views recognised", view["hip_recognised"])
+        yield from _share("other images unrecognised", view["other_unrecognised"])
 
 
-def _share(test_set: str, figure: str, share: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+def _share(figure: str, share: Mapping[str, Any]) -> Iterator[_Row]:
     if share["num"]:
-        yield test_set, figure, share["share"], share["num"]
+        yield figure, share["share"], share["num"]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from hipseg.anatomy import CLASS_NAMES, LANDMARKS
@@ -63,7 +63,7 @@ def export_run(config: ExportConfig | DictConfig) -> Path:
 def _write_papers(release: Release, network: nn.Module, folder: Path) -> None:
     weights = {name: value.detach().clone().contiguous() for name, value in network.state_dict().items()}
     with output_errors(folder):
-        save_file(weights, folder / CHECKPOINT_FILE)
+        (folder / CHECKPOINT_FILE).write_bytes(save(weights))
         (folder / CARD_FILE).write_text(card(release), encoding="utf-8")
     write_json(folder / MANIFEST_FILE, manifest(release, folder, (MODEL_FILE, CHECKPOINT_FILE, CARD_FILE)))
 
@@ -74,7 +74,7 @@ def _checked_target(config: Any) -> Path:
     thresholds = list(config.view_thresholds)
     if len(thresholds) != 2 or not 0 <= thresholds[0] <= thresholds[1] <= 1:
         raise UsageError(f"{thresholds}", where="view_thresholds", expected="two ascending numbers, 0 to 1")
-    target = Path(config.out) / config.name
+    target: Path = Path(config.out) / config.name
     if target.exists() and not config.overwrite:
         raise OutputError("is there already", where=target, mend="choose another name, or give overwrite=true")
     return target

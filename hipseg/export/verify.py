@@ -148,8 +148,8 @@ def _is_clear(heatmaps_NKHW: Tensor) -> Tensor:
 def _disagreement(parity: Parity, name: str) -> ModelError:
     return ModelError(
         f"onnxruntime and PyTorch disagree on {'x'.join(map(str, parity.shape))} images: "
-        f"{parity.label_agreement:.4%} of labels equal, probabilities {parity.probability_difference:.2g} and landmarks "
-        f"{parity.landmark_difference_cells:.2g} cells apart",
+        f"{parity.label_agreement:.4%} of labels equal, probabilities {parity.probability_difference:.2g} and "
+        f"landmarks {parity.landmark_difference_cells:.2g} cells apart",
         where=name,
         expected=f"at least {MIN_LABEL_AGREEMENT:.1%} of labels equal, and numbers within rounding",
         mend="the network holds an operation that is exported wrongly; nothing was written",
