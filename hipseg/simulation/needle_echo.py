@@ -17,6 +17,7 @@ TIP_MM = 2.9
 _ABOVE_MM, _BELOW_MM, _AHEAD_MM = 2.0, 9.0, 1.5
 _RING_DOWN = 0.07
 """Mean amplitude of haze under a granular needle, relative to fat."""
+_ROW_LENGTH = 1024
 
 
 def needle_echo(needle: Needle, u: Array, w: Array) -> Array:
@@ -125,8 +126,15 @@ def _patches(needle: Needle, along: Array) -> Array:
 def _grains(needle: Needle, u: Array, w: Array) -> Array:
     """Short horizontal dashes that move with the needle."""
     tip_u, tip_w = needle.tip_uw
-    across, down = (u - np.float32(tip_u))[None], (w - np.float32(tip_w))[None]
-    return cv2.exp(0.6 * texture.structure(across / 1.3, down / 0.35, 0.0, needle.seed + 3)).reshape(u.shape)
+    across, down = _folded(u - np.float32(tip_u)), _folded(w - np.float32(tip_w))
+    grains = texture.structure(across / 1.3, down / 0.35, 0.0, needle.seed + 3)
+    return cv2.exp(0.6 * grains).ravel()[: u.size].reshape(u.shape)
+
+
+def _folded(values: Array) -> Array:
+    """A list of samples as rows: OpenCV reads a texture at no more than 32,767 places a row."""
+    padded = np.pad(values.ravel(), (0, -values.size % _ROW_LENGTH))
+    return padded.reshape(-1, _ROW_LENGTH)
 
 
 def _ends(needle: Needle, along: Array) -> Array:
