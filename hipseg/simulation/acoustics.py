@@ -69,13 +69,13 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
         spread=rng.uniform(0.004, 0.012),
         focus_mm=probe.depth_mm * rng.uniform(0.15, 0.6),
         attenuation_scale=rng.uniform(0.55, 0.85),
-        compensated=rng.uniform(0.78, 0.98),
+        compensated=rng.uniform(0.72, 0.94),
         cortex_db=rng.uniform(8, 31),
         cortex_fading_db=rng.uniform(20, 38),
         shadow_db=rng.uniform(-20, -9),
         reverberation_db=rng.uniform(-30, -8),
         haze_db=rng.uniform(-32, -13),
-        noise_db=rng.uniform(-52, -36),
+        noise_db=rng.uniform(-36, -20),
         wedge_db=rng.uniform(1, 12),
         compounding=rng.uniform(0.45, 0.85),
         leakage=rng.uniform(0.06, 0.26),
@@ -172,5 +172,5 @@ def wall_wedge_db(tissue: TissueMap, beam: Beam, probe: Probe) -> Array:
 
 def noise_amplitude(beam: Beam, probe: Probe) -> Array:
     """Electronic noise [S, 1], amplified with depth by the time-gain compensation."""
-    rise_db = 0.012 * beam.compensated * probe.frequency_mhz * probe.range_mm
-    return (10 ** ((beam.noise_db + rise_db * 4) / 20)).astype(np.float32)
+    rise_db = 0.015 * beam.compensated * probe.frequency_mhz * probe.range_mm
+    return (10 ** ((beam.noise_db + rise_db) / 20)).astype(np.float32)

@@ -90,7 +90,7 @@ class SimulationConfig:
     pixel_mm: tuple[float, float] = (0.07, 0.14)
     frequency_mhz: tuple[float, float] = (8.0, 14.0)
     gain_db: tuple[float, float] = (-9.0, 4.0)
-    dynamic_range_db: tuple[float, float] = (52.0, 72.0)
+    dynamic_range_db: tuple[float, float] = (54.0, 78.0)
     contact_loss_share: float = 0.15
     furniture_share: float = 0.2
     needle_share: float = 0.5

@@ -84,4 +84,6 @@ def _noise(scene: Scene) -> Array:
     rng = np.random.default_rng(scene.noise_seed)
     row, column = rng.integers(0, np.subtract(texture.TILE_SHAPE, scene.probe.beam_shape))
     tile = texture.scatterer_tile()[row : row + num_samples, column : column + num_lines]
-    return cv2.magnitude(tile[..., 0], tile[..., 1]) * acoustics.noise_amplitude(scene.beam, scene.probe)
+    steady = np.float32(scene.beam.compounding)
+    grain = cv2.magnitude(tile[..., 0], tile[..., 1]) * (1 - steady) + steady
+    return grain * acoustics.noise_amplitude(scene.beam, scene.probe)

@@ -50,8 +50,8 @@ def draw_look(config: SimulationConfig, rng: np.random.Generator) -> Look:
     edge_of_face = rng.choice([0.0, 1.0, rng.uniform(0.0, 1.0)], p=[0.42, 0.42, 0.16])
     return Look(
         gain_db=rng.uniform(*config.gain_db),
-        near_db=rng.uniform(-2, 5),
-        far_db=rng.uniform(-8, 4),
+        near_db=rng.uniform(-1, 5),
+        far_db=rng.uniform(-15, 1),
         dynamic_range_db=rng.uniform(*config.dynamic_range_db),
         gamma=rng.uniform(0.8, 1.25),
         compounding=rng.uniform(0.2, 0.9),

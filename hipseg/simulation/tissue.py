@@ -62,7 +62,7 @@ ACOUSTICS: dict[Material, Acoustic] = {
     Material.CONNECTIVE: Acoustic(-5, 0.85, 3.2, 0.42, 0.9),
     Material.SKIN: Acoustic(-6, 0.5, 8.0, 0.3, 1.2),
     Material.FAT: Acoustic(0, 0.85, 5.0, 0.42, 0.7),
-    Material.PSOAS: Acoustic(-15, 1.1, 2.4, 0.4, 0.95),
+    Material.PSOAS: Acoustic(-15, 0.95, 2.4, 0.4, 0.95),
     Material.SARTORIUS: Acoustic(-9, 0.85, 2.6, 0.42, 0.95),
     Material.RECTUS: Acoustic(-9, 0.9, 2.6, 0.42, 0.95),
     Material.PECTINEUS: Acoustic(-11, 0.85, 3.0, 0.45, 0.95),

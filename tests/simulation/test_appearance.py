@@ -17,7 +17,7 @@ CONFIG = SimulationConfig(
 
 @pytest.fixture(scope="module")
 def frames() -> list[SimulatedFrame]:
-    return [simulate_frame(CONFIG, np.random.default_rng(100 + seed)) for seed in range(24)]
+    return [simulate_frame(CONFIG, np.random.default_rng(100 + seed)) for seed in range(40)]
 
 
 def rows(frame: SimulatedFrame, top_mm: float, bottom_mm: float) -> slice:
