@@ -23,6 +23,8 @@ _DENSE_SHARE = 0.45
 _DENSITY_WINDOW, _BODY_WIDTH = 0.02, 0.08  # of the image's shorter side
 _EDGE_SHARE, _FAINT_EDGE_SHARE, _DEEP_SHARE = 0.05, 0.02, 0.01
 _AREA_SIDE_PX = 256
+_PART_SHARE, _PART_OVERLAP = 0.2, 0.5
+_RIM = 0.04  # of the body's height
 _DEEP_GAP = 0.08  # of the image's height
 _SHARP_STEP, _STROKE_REACH_PX = 64, 9
 _SMALLEST_SHARE = 0.03  # of the image's area
@@ -33,6 +35,14 @@ class _Box(NamedTuple):
     bottom: int
     left: int
     right: int
+
+
+class _Body(NamedTuple):
+    """The box of an area, and the columns that it fills along its upper and lower edge (a fan's upper ones are few)."""
+
+    box: _Box
+    upper: slice
+    lower: slice
 
 
 def find_scan_region(image_HW: ImageHW) -> ScanRegion:
@@ -57,7 +67,8 @@ def find_scan_region(image_HW: ImageHW) -> ScanRegion:
     if body is None:
         return full_region(height, width)
     faint_HW = image_HW > black + _FAINT_ABOVE_BLACK
-    box = _down_into_the_depth(_grown(faint_HW, _trimmed(tissue_HW, body)), faint_HW, step_HW)
+    soft_HW = faint_HW & ~_lettering(step_HW)
+    box = _down_into_the_depth(soft_HW, _grown(faint_HW, soft_HW, _trimmed(tissue_HW, body.box), body))
     region = ScanRegion(box.left, box.top, box.right - box.left, box.bottom - box.top, "content")
     is_scan = min(region.width, region.height) >= SMALLEST_SIDE_PX
     is_scan &= region.width * region.height >= _SMALLEST_SHARE * height * width
@@ -73,8 +84,8 @@ def _odd(length: float) -> int:
     return max(5, round(length)) | 1
 
 
-def _largest_body(tissue_HW: npt.NDArray[np.bool_]) -> _Box | None:
-    """The box of the largest dense area after what is thinner than a disc is taken away."""
+def _largest_body(tissue_HW: npt.NDArray[np.bool_]) -> _Body | None:
+    """The largest dense area after what is thinner than a disc is taken away."""
     side = min(tissue_HW.shape)
     window = _odd(_DENSITY_WINDOW * side)
     density_HW = cv2.blur(tissue_HW.astype(np.float32), (window, window), borderType=cv2.BORDER_REPLICATE)
@@ -86,11 +97,42 @@ def _largest_body(tissue_HW: npt.NDArray[np.bool_]) -> _Box | None:
     framed_HW = cv2.copyMakeBorder(dense_HW, disc, disc, disc, disc, cv2.BORDER_CONSTANT, value=0)
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (disc, disc))
     opened_HW = cv2.morphologyEx(framed_HW, cv2.MORPH_OPEN, element)[disc:-disc, disc:-disc]
-    num_areas, _, boxes, _ = cv2.connectedComponentsWithStats(opened_HW)
+    num_areas, areas_HW, boxes, _ = cv2.connectedComponentsWithStats(opened_HW)
     if num_areas < 2:
         return None
-    left, top, width, height, _ = (boxes[1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax())] * stride).tolist()
-    return _Box(top, min(top + height, tissue_HW.shape[0]), left, min(left + width, tissue_HW.shape[1]))
+    return _describe_body(np.isin(areas_HW, _belonging_together(np.asarray(boxes, np.int32))), stride)
+
+
+def _belonging_together(boxes: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
+    """The largest area, and large ones above or below it that a dark layer or a shadow cuts off.
+
+    Args:
+        boxes: left, top, width, height and size of every area, the first one the background.
+    """
+    left, width, size = boxes[:, cv2.CC_STAT_LEFT], boxes[:, cv2.CC_STAT_WIDTH], boxes[:, cv2.CC_STAT_AREA]
+    largest = 1 + int(size[1:].argmax())
+    shared = np.minimum(left + width, left[largest] + width[largest]) - np.maximum(left, left[largest])
+    belongs = (size >= _PART_SHARE * size[largest]) & (shared > _PART_OVERLAP * width)
+    belongs[0] = False
+    return np.flatnonzero(belongs)
+
+
+def _describe_body(area_HW: npt.NDArray[np.bool_], stride: int) -> _Body:
+    """Box and edges of an area, in pixels of an image `stride` times as fine."""
+    rows, (left, right) = np.flatnonzero(area_HW.any(axis=1)), _reach(area_HW)
+    rim = max(1, round(_RIM * len(rows)))
+    upper, lower = _reach(area_HW[rows[0] : rows[0] + rim]), _reach(area_HW[rows[-1] + 1 - rim : rows[-1] + 1])
+    return _Body(
+        _Box(int(rows[0]) * stride, (int(rows[-1]) + 1) * stride, left * stride, right * stride),
+        slice(upper[0] * stride, upper[1] * stride),
+        slice(lower[0] * stride, lower[1] * stride),
+    )
+
+
+def _reach(area_HW: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """The first column of an area, and the one after its last."""
+    columns = np.flatnonzero(area_HW.any(axis=0))
+    return int(columns[0]), int(columns[-1]) + 1
 
 
 def _trimmed(tissue_HW: npt.NDArray[np.bool_], box: _Box) -> _Box:
@@ -104,33 +146,42 @@ def _trimmed(tissue_HW: npt.NDArray[np.bool_], box: _Box) -> _Box:
     return _Box(top, box.top + int(rows[-1]) + 1, left, box.left + int(columns[-1]) + 1)
 
 
-def _grown(faint_HW: npt.NDArray[np.bool_], box: _Box) -> _Box:
-    """Outwards, as long as each further row and column holds faint pixels: black ones stop at the furniture."""
-    top, bottom = _extended(faint_HW[:, box.left : box.right].mean(axis=1), box.top, box.bottom)
-    left, right = _extended(faint_HW[top:bottom].mean(axis=0), box.left, box.right)
-    return _Box(top, bottom, left, right)
+def _lettering(step_HW: ImageHW) -> npt.NDArray[np.bool_]:
+    """Pixels beside sharp strokes, as of text."""
+    strokes_HW = (step_HW > _SHARP_STEP).astype(np.uint8)
+    return cv2.dilate(strokes_HW, np.ones((_STROKE_REACH_PX, _STROKE_REACH_PX), np.uint8)) > 0
 
 
-def _extended(share: npt.NDArray[np.floating], first: int, end: int) -> tuple[int, int]:
-    while first > 0 and share[first - 1] > _FAINT_EDGE_SHARE:
-        first -= 1
-    while end < len(share) and share[end] > _FAINT_EDGE_SHARE:
-        end += 1
-    return first, end
+def _grown(faint_HW: npt.NDArray[np.bool_], soft_HW: npt.NDArray[np.bool_], box: _Box, body: _Body) -> _Box:
+    """Outwards, as long as each further row and column holds faint pixels: black ones stop at the furniture.
+
+    Sharp pixels count above and below the body only, not beside it: text stands in the corners beside a fan.
+    """
+
+    def share_of_rows(reach: slice) -> npt.NDArray[np.floating]:
+        counted_HW = soft_HW.copy()
+        counted_HW[:, reach] = faint_HW[:, reach]
+        return np.asarray(counted_HW[:, box.left : box.right].mean(axis=1))
+
+    top = box.top - _run(share_of_rows(body.upper)[: box.top][::-1])
+    bottom = box.bottom + _run(share_of_rows(body.lower)[box.bottom :])
+    share_of_columns = soft_HW[top:bottom].mean(axis=0)
+    left = box.left - _run(share_of_columns[: box.left][::-1])
+    return _Box(top, bottom, left, box.right + _run(share_of_columns[box.right :]))
 
 
-def _down_into_the_depth(box: _Box, faint_HW: npt.NDArray[np.bool_], step_HW: ImageHW) -> _Box:
-    """Over small black gaps to deeper echoes; what lies beside sharp strokes is lettering."""
-    if box.bottom == len(faint_HW):
-        return box
-    below = slice(box.bottom, None), slice(box.left, box.right)
-    lettering_HW = cv2.dilate(
-        (step_HW[below] > _SHARP_STEP).astype(np.uint8), np.ones((_STROKE_REACH_PX, _STROKE_REACH_PX), np.uint8)
-    )
-    soft_HW = faint_HW[below] & (lettering_HW == 0)
+def _run(share: npt.NDArray[np.floating]) -> int:
+    """How many rows or columns hold something before the first black one."""
+    black = np.flatnonzero(share <= _FAINT_EDGE_SHARE)
+    return int(black[0]) if black.size else len(share)
+
+
+def _down_into_the_depth(soft_HW: npt.NDArray[np.bool_], box: _Box) -> _Box:
+    """Over small black gaps to deeper echoes."""
     bottom = box.bottom
-    for row in np.flatnonzero(soft_HW.mean(axis=1) > _DEEP_SHARE) + box.bottom:
-        if row - bottom > _DEEP_GAP * len(faint_HW):
+    share = soft_HW[:, box.left : box.right].mean(axis=1)
+    for row in np.flatnonzero(share[bottom:] > _DEEP_SHARE) + bottom:
+        if row - bottom > _DEEP_GAP * len(soft_HW):
             break
         bottom = int(row) + 1
     return box._replace(bottom=bottom)

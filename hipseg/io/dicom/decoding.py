@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.processing import convert_color_space
 
 from hipseg.errors import SourceError
 from hipseg.frame import ImageHW
@@ -119,9 +118,7 @@ def _as_array(file: DicomFile, format_: PixelFormat, encoded: bytes) -> npt.NDAr
     options = format_.decoder_options()
     if format_.location.vr:
         options["pixel_vr"] = format_.location.vr
-    image, properties = get_decoder(file.transfer_syntax).as_array(source, index=0, **options)
-    if str(properties["photometric_interpretation"]) in ("YBR_FULL", "YBR_FULL_422"):
-        image = convert_color_space(image, "YBR_FULL", "RGB")
+    image, _ = get_decoder(file.transfer_syntax).as_array(source, index=0, **options)
     return image
 
 
