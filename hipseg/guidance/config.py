@@ -122,6 +122,7 @@ class TargetConfig:
         max_gap_mm: capsule and cortex further apart than this do not bound a recess.
         max_junction_sigma_mm: a junction landmark less certain than this is not used.
         min_junction_visibility: nor one less visible than this.
+        main_vessel_mm2: a vessel of this area is the femoral artery or vein, not a branch.
         transverse_slope_deg: slope of the head's surface, on the side away from the vessels, where the target of a
             transverse approach lies; 0 is the apex. No published value.
     """
@@ -131,6 +132,7 @@ class TargetConfig:
     max_gap_mm: float = ranged(15.0, 1, 50)
     max_junction_sigma_mm: float = ranged(3.0, 0.1, 50)
     min_junction_visibility: float = ranged(0.5, 0, 1)
+    main_vessel_mm2: float = ranged(15.0, 1, 200)
     transverse_slope_deg: float = ranged(18.0, 0, 60)
 
 

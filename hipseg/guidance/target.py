@@ -18,6 +18,9 @@ from hipseg.guidance.structures import Scene
 from hipseg.runtime.segmentation import Landmark
 
 _CAPSULE_END_MM, _CIRCLE_MISFIT_MM = 1.0, 2.0
+_MUCH_NECK = 0.4
+"""Share of the head's area: with so much of the neck in view, the probe lies along it."""
+
 _JUNCTION_GAP_MM = 4.0
 """Head and neck drawn further apart than this do not show their junction."""
 
@@ -69,12 +72,25 @@ def _gap_above(foot_mm: Points, capsule_mm: Points) -> float | None:
 
 
 def _approach(scene: Scene, config: TargetConfig) -> Approach | None:
-    """What was asked for, else: a neck means along it; a head with vessels beside it, across."""
+    """What was asked for, else what the picture shows.
+
+    The femoral vessels lie beside the head, not in line with the neck: a view of them is across, unless much of the
+    neck is seen too. Small branches cross a view along the neck as well and say nothing.
+    """
     if config.approach is not Approach.auto:
         return config.approach
-    if scene.has(anatomy.FEMORAL_NECK):
+    head, neck = scene.cells(anatomy.FEMORAL_HEAD), scene.cells(anatomy.FEMORAL_NECK)
+    if head is None:
+        return None
+    beside_vessels = _shows_main_vessel(scene, config.main_vessel_mm2)
+    if neck is not None and (not beside_vessels or neck.sum() > _MUCH_NECK * head.sum()):
         return Approach.longitudinal
-    return Approach.transverse if any(scene.has(vessel) for vessel in anatomy.VESSELS) else None
+    return Approach.transverse if beside_vessels else None
+
+
+def _shows_main_vessel(scene: Scene, area_mm2: float) -> bool:
+    cells = (scene.cells(vessel) for vessel in anatomy.VESSELS)
+    return any(one is not None and one.sum() * scene.plane.cell_area_mm2 >= area_mm2 for one in cells)
 
 
 def _junction(scene: Scene, landmark: Landmark | None, config: TargetConfig) -> Points | None:

@@ -63,6 +63,23 @@ def test_a_head_seen_only_in_part_gives_no_target_beyond_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("drawn", "approach"),
+    [
+        (HIP.with_(artery=None), Approach.longitudinal),
+        (HIP.with_(artery_radius=1.5), Approach.longitudinal),
+        (HIP, Approach.longitudinal),
+        (HIP.with_(neck_until=42.0), Approach.transverse),
+        (HIP.with_(neck_until=42.0, artery_radius=1.5), Approach.longitudinal),
+    ],
+    ids=["neck", "neck and a branch", "much neck and the artery", "the artery and a little neck", "a little neck"],
+)
+def test_the_approach_is_found_from_what_is_seen(drawn: DrawnScene, approach: Approach) -> None:
+    _, target = observe(drawn, TargetConfig(transverse_slope_deg=0))
+    assert target is not None
+    assert target.approach is approach
+
+
+@pytest.mark.parametrize(
     "blind",
     [HIP.with_(capsule=None), HIP.with_(head=None), HIP.with_(neck_until=0.0, artery=None)],
     ids=["no capsule", "no bone", "a head alone, approach unknown"],
