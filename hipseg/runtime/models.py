@@ -77,6 +77,12 @@ class ShelfModel:
         return self.fault is None and all(state is FileState.OK for state in self.files.values())
 
     @property
+    def size_bytes(self) -> int | None:
+        """Of the model file, None when it is missing."""
+        path = self.folder / MODEL_FILE
+        return path.stat().st_size if path.is_file() else None
+
+    @property
     def state(self) -> str:
         """ "ok", or what is wrong, in a few words."""
         faults = [f"{name} {state.value}" for name, state in self.files.items() if state is not FileState.OK]
