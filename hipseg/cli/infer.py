@@ -9,44 +9,46 @@ import typer
 
 from hipseg.errors import UsageError
 
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        show_default=False,
+        help="A DICOM file, a DICOM series folder, a video, an image, a folder of images or of clips, camera:N or "
+        "igtl://HOST:PORT.",
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", show_default=False)]
+KeyValues = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", show_default=False, help="Settings, anywhere, e.g. guidance.view_check=off."),
+]
+ModelName = Annotated[
+    str | None, typer.Option(help="Name on the shelf or a model file.", show_default="the released model")
+]
+PixelSize = Annotated[
+    str | None, typer.Option(metavar="MM", help="Pixel size in mm, or ROW,COLUMN; replaces the source's own.")
+]
+Region = Annotated[str, typer.Option(metavar="auto|full|X,Y,W,H", help="Part of the frame that holds ultrasound.")]
+FrameRate = Annotated[
+    float | None, typer.Option(metavar="HZ", help="For sources without times; replaces the source's own.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the model.", show_default="physical cores")]
+
 
 def infer(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE",
-            show_default=False,
-            help="A DICOM file, a DICOM series folder, a video, an image, a folder of images or of clips, camera:N or "
-            "igtl://HOST:PORT.",
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", show_default=False)],
-    settings: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="KEY=VALUE", show_default=False, help="Settings, anywhere, e.g. guidance.view_check=off."
-        ),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Name on the shelf or a model file.", show_default="the released model")
-    ] = None,
-    spacing: Annotated[
-        str | None,
-        typer.Option(metavar="MM", help="Pixel size in mm, or ROW,COLUMN; replaces the source's own."),
-    ] = None,
-    region: Annotated[
-        str, typer.Option(metavar="auto|full|X,Y,W,H", help="Part of the frame that holds ultrasound.")
-    ] = "auto",
-    frame_rate: Annotated[
-        float | None, typer.Option(metavar="HZ", help="For sources without times; replaces the source's own.")
-    ] = None,
+    source: Source,
+    out: Out,
+    settings: KeyValues = None,
+    model: ModelName = None,
+    spacing: PixelSize = None,
+    region: Region = "auto",
+    frame_rate: FrameRate = None,
     masks: Annotated[bool, typer.Option("--masks", help="Write a label image a frame.")] = False,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Write no overlay.")] = False,
     dicom_seg: Annotated[bool, typer.Option("--dicom-seg", help="Write a DICOM segmentation.")] = False,
     config: Annotated[Path | None, typer.Option(help="YAML file of settings.", show_default=False)] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of the model.", show_default="physical cores")
-    ] = None,
+    threads: Threads = None,
     force: Annotated[bool, typer.Option("--force", help="Accept images not declared to be ultrasound.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the session in the output folder.")] = False,
 ) -> None:
@@ -57,13 +59,12 @@ def infer(
     """
     from hipseg.cli.inference import run_inference
     from hipseg.cli.request import InferenceRequest
-    from hipseg.cli.settings import is_assignment, read_settings
+    from hipseg.cli.settings import read_settings
     from hipseg.io import SourceOptions, parse_spacing
 
-    # A setting may stand before the source: which is which is told by its look, not by its place.
-    arguments = [source, *(settings or [])]
+    spec, assignments = _told_apart([source, *(settings or [])])
     request = InferenceRequest(
-        spec=_only_source([argument for argument in arguments if not is_assignment(argument)]),
+        spec=spec,
         out=out,
         model=model,
         threads=threads,
@@ -73,7 +74,7 @@ def infer(
             force=force,
             frame_rate_hz=_checked_rate(frame_rate),
         ),
-        settings=read_settings(config, filter(is_assignment, arguments)),
+        settings=read_settings(config, assignments),
         overlay=not no_overlay,
         masks=masks,
         dicom_seg=dicom_seg,
@@ -82,9 +83,13 @@ def infer(
     run_inference(request)
 
 
-def _only_source(sources: list[str]) -> str:
+def _told_apart(arguments: list[str]) -> tuple[str, list[str]]:
+    """The one source and the settings: which is which is told by its look, not by its place."""
+    from hipseg.cli.settings import is_assignment
+
+    sources = [argument for argument in arguments if not is_assignment(argument)]
     if len(sources) == 1:
-        return sources[0]
+        return sources[0], [argument for argument in arguments if is_assignment(argument)]
     what = "no SOURCE given" if not sources else f"{len(sources)} sources given ({', '.join(sources)})"
     raise UsageError(what, expected="one SOURCE", mend="put several clips into one folder and name the folder")
 
