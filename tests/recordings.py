@@ -63,7 +63,7 @@ def ultrasound_dataset(frames: Sequence[npt.NDArray[Any]], **fields: Any) -> Dat
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SOPClassUID = UltrasoundMultiFrameImageStorage if len(frames) > 1 else UltrasoundImageStorage
     dataset.SOPInstanceUID, dataset.StudyInstanceUID, dataset.SeriesInstanceUID = (generate_uid() for _ in range(3))
-    dataset.PatientName, dataset.PatientID, dataset.Modality = "Secret^Patient", "4711", "US"
+    dataset.PatientName, dataset.PatientID, dataset.Modality = "Secret^Patient", "PATIENT-4711", "US"
     dataset.Rows, dataset.Columns = first.shape[:2]
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = (3, "RGB") if is_colour else (1, "MONOCHROME2")
     if is_colour:

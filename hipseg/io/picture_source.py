@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,27 +83,26 @@ class PictureSource:
         self._release = release
         self._where = facts.where
         self._pictures: Iterator[Picture] = iter(pictures)
+        self._ahead: deque[Picture] = deque()
+        self._break: SourceError | None = None
         try:
-            self._ahead, self._break = self._read_ahead(1 if facts.is_live else _LOOK_AHEAD)
+            self._read_ahead(1 if facts.is_live else _LOOK_AHEAD)
             self._start_s = self._ahead[0].time_s
             self.info = self._describe(facts, options)
         except BaseException:
             self.close()
             raise
 
-    def _read_ahead(self, count: int) -> tuple[list[Picture], SourceError | None]:
-        """The first pictures; a break after the first one is kept for its turn."""
-        ahead: list[Picture] = []
+    def _read_ahead(self, count: int) -> None:
+        """Takes the first pictures; a break after the first one is kept for its turn."""
         try:
-            for picture in islice(self._pictures, count):
-                ahead.append(picture)
+            self._ahead.extend(islice(self._pictures, count))
         except SourceError as error:
-            if not ahead:
+            if not self._ahead:
                 raise
-            return ahead, error
-        if not ahead:
+            self._break = error
+        if not self._ahead:
             raise SourceError("holds no frame", where=self._where, expected="at least one image")
-        return ahead, None
 
     def _describe(self, facts: ClipFacts, options: SourceOptions) -> SourceInfo:
         height, width = self._ahead[0].image_HW.shape
@@ -136,7 +136,7 @@ class PictureSource:
     def frames(self) -> Iterator[Frame]:
         """The frames in order, once. Raises SourceError where the data breaks."""
         info = self.info
-        for index, picture in enumerate(chain(self._take_ahead(), self._pictures)):
+        for index, picture in enumerate(self._in_order()):
             if picture.image_HW.shape != (info.height, info.width):
                 height, width = picture.image_HW.shape
                 what = f"frame {index} has {width} x {height} pixels"
@@ -144,15 +144,19 @@ class PictureSource:
             time_s = round(picture.time_s - self._start_s, 6)
             yield Frame(picture.image_HW, index, time_s, info.spacing, info.region, info.source_id)
 
-    def _take_ahead(self) -> Iterator[Picture]:
-        ahead, self._ahead = self._ahead, []
-        yield from ahead
+    def _in_order(self) -> Iterator[Picture]:
+        """The pictures read ahead, then the others; a closed source has none left."""
+        while self._ahead:
+            yield self._ahead.popleft()
         if self._break is not None:
             raise self._break
+        while (picture := next(self._pictures, None)) is not None:
+            yield picture
 
     def close(self) -> None:
         """Lets go of files and devices; may be called twice."""
-        self._ahead, self._pictures = [], iter(())
+        self._pictures, self._break = iter(()), None
+        self._ahead.clear()
         release, self._release = self._release, lambda: None
         release()
 

@@ -277,6 +277,6 @@ def test_nothing_of_the_patient_is_told(tmp_path: Path) -> None:
     list(source.frames())
     told = " ".join([*source.info.warnings, source.info.source_id])
     assert "Secret" not in told
-    assert "4711" not in told
+    assert "PATIENT-4711" not in told
     assert str(tmp_path) not in told
-    assert pydicom.dcmread(tmp_path / "clip.dcm").PatientID == "4711"
+    assert pydicom.dcmread(tmp_path / "clip.dcm").PatientID == "PATIENT-4711"

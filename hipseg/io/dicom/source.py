@@ -82,5 +82,5 @@ def check_ultrasound(file: DicomFile, options: SourceOptions) -> None:
     if modality == "US":
         return
     found = f"modality {modality}" if modality.isalnum() else "no modality given"
-    mend = "use force if it is ultrasound all the same"
+    mend = "use --force if it is ultrasound all the same"
     raise SourceError(f"not ultrasound ({found})", where=file.path, expected="an ultrasound image or clip", mend=mend)
