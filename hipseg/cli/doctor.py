@@ -41,9 +41,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         yield _entry("model", "none on the shelf")
     missing = [name for name, decodes in codecs["dicom"].items() if not decodes]
     yield _entry("DICOM", f"without decoder: {', '.join(missing)}" if missing else f"all {len(codecs['dicom'])} decode")
-    yield _entry(
-        "H.264", f"encoder {_or_missing(codecs['h264_encoder'])}, decoder {_or_missing(codecs['h264_decoder'])}"
-    )
+    encoder, decoder = _or_missing(codecs["h264_encoder"]), _or_missing(codecs["h264_decoder"])
+    yield _entry("H.264", f"encoder {encoder}, decoder {decoder}")
     state = "complete" if extra["installed"] else f"not installed (missing: {', '.join(extra['missing'])})"
     yield _entry("training", state)
 
