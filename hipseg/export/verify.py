@@ -95,12 +95,13 @@ def trial_images() -> Iterator[ImageNHW]:
 
 def _texture(rng: np.random.Generator, height: int, width: int, grain_px: float) -> npt.NDArray[np.uint8]:
     """Speckle on broad blobs, with a shadow's edges and bright lines: something for every filter of a network."""
-    speckle_HW = cv2.GaussianBlur(rng.rayleigh(60.0, (height, width)).astype(np.float32), (0, 0), grain_px)
+    noise_HW = cv2.GaussianBlur(rng.rayleigh(1.0, (height, width)).astype(np.float32), (0, 0), grain_px)
+    speckle_HW = 75 + 45 * (noise_HW - noise_HW.mean()) / noise_HW.std()
     blobs = rng.uniform(0.2, 1.8, (6, 8)).astype(np.float32)
     image_HW = speckle_HW * cv2.resize(blobs, (width, height), interpolation=cv2.INTER_CUBIC)
     image_HW[:, width // 3 : width // 2] *= 0.3
     image_HW[:: height // 6] += 120
-    return np.clip(image_HW, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image_HW, 0, 255), np.uint8)
 
 
 def _options() -> Any:
