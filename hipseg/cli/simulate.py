@@ -31,7 +31,7 @@ def simulate(
     if not job.out:
         raise UsageError("no folder to write to", where="out", mend="say out=DIR")
     if job.format == "dataset":
-        from hipseg.simulation.datasets import write_dataset as write
+        from hipseg.data.simulated import write_dataset as write
     else:
         from hipseg.simulation.clips import write_clips as write
     folder = write(job)
