@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,23 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings at {folder}; HIPSEG_SHARED_DATA names another place")
     return folder
+
+
+@pytest.fixture
+def as_anybody(tmp_path: Path) -> Iterator[None]:
+    """Takes the superuser's rights away, who may read and write everything; nothing to do for other users."""
+    if os.geteuid() != 0:
+        yield
+        return
+    nobody = 65534
+    above = [
+        folder for folder in tmp_path.parents if folder.stat().st_uid == 0 and folder.stat().st_mode & 0o777 == 0o700
+    ]
+    for folder in above:
+        folder.chmod(0o711)
+    os.chown(tmp_path, nobody, nobody)
+    os.seteuid(nobody)
+    yield
+    os.seteuid(0)
+    for folder in above:
+        folder.chmod(0o700)

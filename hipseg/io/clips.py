@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hipseg.errors import SourceError
+from hipseg.errors import SourceError, UsageError
 from hipseg.io.dicom.series import SeriesImage, read_series_image
 from hipseg.io.file_kind import SUPPORTED, FileKind, format_of, is_candidate, unreadable
 from hipseg.io.image_header import read_image_header
@@ -61,8 +60,8 @@ def list_clips(spec: str) -> list[Clip]:
     Raises:
         SourceError: the folder cannot be read, or holds no recording.
     """
-    folder = Path(spec)
-    if not folder.is_dir():
+    folder = Path(named(spec))
+    if not _is_folder(folder):
         stem = folder.stem if "://" not in spec else spec
         return [Clip(_safe_name(stem), spec)]
     found = [(_names(folder, group, folder), group.spec) for group in group_files(folder)]
@@ -75,6 +74,13 @@ def list_clips(spec: str) -> list[Clip]:
         raise SourceError("holds no recording", where=folder, expected=f"files of {SUPPORTED}")
     names = _unique(_safe_name("_".join(parts)) for parts, _ in found)
     return [Clip(name, spec) for name, (_, spec) in zip(names, found, strict=True)]
+
+
+def named(spec: str) -> str:
+    """The spec itself. Raises UsageError for an empty one, which would name the present folder."""
+    if not spec.strip():
+        raise UsageError("no source is named", where="source", expected="a file, a folder or camera:N")
+    return spec
 
 
 def group_files(folder: Path) -> list[FileGroup]:
@@ -101,8 +107,8 @@ def find_group(spec: str) -> FileGroup:
     Raises:
         SourceError: the folder cannot be read, or holds none or several clips.
     """
-    folder = Path(spec.split(SERIES_MARK)[0])
-    if not folder.is_dir() or Path(spec).is_file():
+    folder = Path(named(spec).split(SERIES_MARK)[0])
+    if not _is_folder(folder) or Path(spec).is_file():
         return FileGroup(Path(spec).stem, spec, (Path(spec),))
     groups = group_files(folder)
     for group in groups:
@@ -151,6 +157,13 @@ def _kind(path: Path) -> FileKind | None:
         return None
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, a folder on the way that may not be entered
+        return False
+
+
 def _entries(folder: Path) -> list[Path]:
     """What lies in a folder, without hidden files, 2 before 10."""
     try:
@@ -169,9 +182,11 @@ def _sub_folders(folder: Path) -> Iterator[Path]:
     seen = {folder.resolve()}
 
     def below(parent: Path) -> Iterator[Path]:
-        if not os.access(parent, os.R_OK | os.X_OK):
+        try:
+            subs = [path for path in _entries(parent) if path.is_dir()]
+        except SourceError:  # it is listed itself, and refused when it is opened
             return
-        for sub in (path for path in _entries(parent) if path.is_dir()):
+        for sub in subs:
             if sub.resolve() not in seen:
                 seen.add(sub.resolve())
                 yield sub

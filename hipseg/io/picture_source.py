@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ FRAME_RATES_HZ = (0.1, 2000.0)
 
 _LOOK_AHEAD = 8
 _FILLS_THE_FRAME = 0.98
+_SAME_SCALE = 0.01
 
 
 class Picture(NamedTuple):
@@ -107,6 +109,11 @@ class PictureSource:
     def _describe(self, facts: ClipFacts, options: SourceOptions) -> SourceInfo:
         height, width = self._ahead[0].image_HW.shape
         check_size(height, width, self._where)
+        if options.spacing and facts.spacing and not _is_same_scale(options.spacing, facts.spacing):
+            own = facts.spacing
+            facts.warnings.append(
+                f"The given scale replaces the recording's own of {own.row_mm:g} x {own.column_mm:g} mm a pixel."
+            )
         return SourceInfo(
             source_id=facts.source_id,
             kind=facts.kind,
@@ -201,6 +208,11 @@ def _region_of_user(given: ScanRegion, height: int, width: int, warnings: list[s
     if region != given:
         warnings.append("The given region exceeds the frame and was clipped.")
     return region
+
+
+def _is_same_scale(one: Spacing, other: Spacing) -> bool:
+    rows_agree = math.isclose(one.row_mm, other.row_mm, rel_tol=_SAME_SCALE)
+    return rows_agree and math.isclose(one.column_mm, other.column_mm, rel_tol=_SAME_SCALE)
 
 
 def _fills_frame(region: ScanRegion, height: int, width: int) -> bool:

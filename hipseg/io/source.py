@@ -35,7 +35,7 @@ class SourceInfo:
         source_id: as `Frame.source_id`.
         kind: "dicom", "dicom_series", "video", "image", "image_folder", "camera", "igtl".
         height, width: of every frame, pixels.
-        num_frames: None when it cannot be known before the end (video, live).
+        num_frames: as the source says, None when it does not (live, some videos); what is delivered counts.
         frame_rate_hz: nominal rate, None for a single image.
         spacing, region: as on the frames.
         warnings: what a user should know, one sentence each; may grow while frames are read.

@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from hipseg.errors import SourceError
 from hipseg.frame import ImageHW
 from hipseg.io.grey import rgb_to_grey
+from hipseg.io.picture_source import check_size
 
 # What matters becomes a SourceError; the rest is chatter on the user's terminal.
 av.logging.set_level(None)
@@ -43,7 +44,7 @@ def open_video(file: Any, where: str | Path, format_: str | None = None) -> Open
         format_: FFmpeg's name of the container; None lets it look.
 
     Raises:
-        SourceError: not a video, cut before its index, or without a video stream.
+        SourceError: not a video, cut before its index, without a video stream, or of a size that is not an image's.
     """
     try:
         container = av.open(file, "r", format=format_, metadata_errors="replace")
@@ -53,7 +54,10 @@ def open_video(file: Any, where: str | Path, format_: str | None = None) -> Open
     if not container.streams.video:
         container.close()
         raise SourceError("holds no video stream", where=where, expected="a video")
-    return OpenVideo(container, container.streams.video[0])
+    stream = container.streams.video[0]
+    if stream.width and stream.height:
+        check_size(stream.height, stream.width, where)
+    return OpenVideo(container, stream)
 
 
 def decoded_frames(video: OpenVideo, where: str | Path) -> Iterator[DecodedFrame]:

@@ -18,7 +18,7 @@ from hipseg.io.writing import output_error, output_errors
 FRAGMENT_S = 0.5
 _CONTAINER = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 # zerolatency keeps no frames back for look-ahead, so that fragments are whole when their time is over.
-_ENCODER = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
+_ENCODER = {"preset": "superfast", "tune": "zerolatency", "crf": "20"}
 _LARGEST_DENOMINATOR = 1001
 _SLOWEST_HZ, _FASTEST_HZ = 0.1, 1000.0
 

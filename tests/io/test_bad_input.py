@@ -20,6 +20,7 @@ from recordings import encapsulated, region, save, speckle, speckle_clip, ultras
 from hipseg.errors import HipsegError, SourceError, UsageError
 from hipseg.io import SourceOptions, list_clips, open_source
 
+PYDICOMS_FILES = sorted(Path(pydicom.__file__).parent.glob("data/test_files/*.dcm"))
 TEXT = b"Dear colleague, please find attached the recording of Tuesday. Kind regards. " * 20
 
 
@@ -64,11 +65,14 @@ def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert "not a regular file" in str(refusal(tmp_path / "pipe.mp4"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
-def test_a_file_without_permission(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("as_anybody")
+def test_a_file_or_folder_without_permission(tmp_path: Path) -> None:
     path = save(ultrasound_dataset([speckle(64, 80)]), tmp_path / "locked.dcm")
     path.chmod(0)
     assert "may not be read" in str(refusal(path))
+    (tmp_path / "locked").mkdir(mode=0)
+    assert "may not be read" in str(refusal(tmp_path / "locked"))
+    assert [clip.name for clip in list_clips(str(tmp_path))] == ["locked", "locked_2"]
 
 
 def test_a_folder_without_recordings(tmp_path: Path) -> None:
@@ -249,7 +253,22 @@ def test_random_damage_never_escapes_as_another_fault(tmp_path: Path) -> None:
                 continue
 
 
-@pytest.mark.parametrize("spec", ["camera:x", "camera:", "camera:-1", "igtl:somewhere", "igtl://", "igtl://host:port"])
+@pytest.mark.parametrize("path", PYDICOMS_FILES, ids=lambda path: path.name)
+def test_every_file_of_pydicom_is_read_or_refused(path: Path) -> None:
+    try:
+        source = open_source(str(path), SourceOptions(force=True))
+    except SourceError:
+        return
+    assert sum(1 for _ in source.frames()) == source.info.num_frames
+    source.close()
+
+
+@pytest.mark.parametrize("spec", ["x" * 5000, "null\0byte.png", "/dev/null/below.dcm"])
+def test_impossible_paths(spec: str) -> None:
+    assert refusal(spec).exit_code == 3
+
+
+@pytest.mark.parametrize("spec", ["", "camera:x", "camera:", "camera:-1", "igtl:there", "igtl://", "igtl://host:port"])
 def test_a_malformed_address_is_bad_usage(spec: str) -> None:
     assert isinstance(refusal(spec), UsageError)
 

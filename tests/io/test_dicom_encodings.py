@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import gdcm
 import numpy as np
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate_extended, fragment_frame, itemize_fragment
 from pydicom.pixels.processing import convert_color_space
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -107,6 +109,29 @@ def test_h264_over_several_fragments(tmp_path: Path, syntax: str, container: str
     decoded = read(save(dataset, tmp_path / "clip.dcm"))
     assert len(decoded) == len(frames)
     assert np.abs(np.subtract(decoded, frames, dtype=int)).mean() < 3
+
+
+@pytest.mark.parametrize("table", ["basic", "extended", "none"])
+def test_frames_over_several_fragments(tmp_path: Path, table: str) -> None:
+    """Frame k lies in k + 1 fragments; with the extended table in one, as the standard demands."""
+    frames = speckle_clip(3)
+    encoded = [cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 98])[1].tobytes() for frame in frames]
+    encoded = [content + bytes(len(content) % 2) for content in encoded]
+    dataset = ultrasound_dataset(frames)
+    encapsulated(dataset, JPEGBaseline8Bit, encoded)
+    if table == "extended":
+        dataset.PixelData, offsets, lengths = encapsulate_extended(encoded)
+        dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths = offsets, lengths
+    else:
+        items, offsets = b"", []
+        for count, content in enumerate(encoded, start=1):
+            offsets.append(len(items))
+            items += b"".join(itemize_fragment(piece) for piece in fragment_frame(content, count))
+        offset_table = struct.pack("<3L", *offsets) if table == "basic" else b""
+        dataset.PixelData = itemize_fragment(offset_table) + items
+    dataset["PixelData"].is_undefined_length = True
+    decoded = read(save(dataset, tmp_path / "clip.dcm"))
+    assert np.abs(np.subtract(decoded, frames, dtype=int)).max() < 8
 
 
 def test_colour_by_plane_and_chroma_of_every_second_pixel(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import av
@@ -61,6 +62,8 @@ def test_a_video_without_frames_and_one_closed_twice(tmp_path: Path) -> None:
     sink.close()
     sink.close()
 
+
+VIDEO_OF_ONE_SIZE = partial(VideoSink, frame_rate_hz=25, height=72, width=96)
 
 KILLED_WRITER = """
 import os, signal, sys
@@ -133,6 +136,15 @@ def test_a_session_folder_must_be_a_folder(tmp_path: Path) -> None:
         SessionFolder(tmp_path / "out" / "below")
     with pytest.raises(OutputError):
         SessionFolder("/proc/hipseg")
+
+
+@pytest.mark.usefixtures("as_anybody")
+def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    for write in (SessionFolder, VIDEO_OF_ONE_SIZE, JsonLinesSink):
+        with pytest.raises(OutputError, match="cannot be written") as caught:
+            write(tmp_path / "locked" / "results")
+        assert "permission" in str(caught.value)
 
 
 def refuse_for_lack_of_room(write: Callable[..., None], arguments: Iterable[tuple]) -> None:

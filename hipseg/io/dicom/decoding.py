@@ -105,7 +105,9 @@ def _decode(file: DicomFile, format_: PixelFormat, encoded: bytes, index: int, w
             raise _unsupported(file) from error
         except Exception as error:
             what = f"frame {index} of {format_.num_frames} cannot be decoded ({file.transfer_syntax.name})"
-            raise SourceError(what, where=file.path, mend="the file is damaged: export it again") from error
+            raise SourceError(
+                what, where=file.path, mend="it is damaged, or of a rare kind: export it again"
+            ) from error
         if remarks and remarks.tell() and _DAMAGED not in warnings:
             warnings.append(_DAMAGED)
     # Decoders may answer in the file's byte order, or in fewer bits than the header allocates.

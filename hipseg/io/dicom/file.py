@@ -107,8 +107,7 @@ def _read(path: Path, file: BinaryIO) -> DicomFile:
             defer_size=_LARGEST_VALUE_BYTES,
         )
         header.update(meta)
-    pixels = _locate_pixels(body, is_implicit=syntax == ImplicitVRLittleEndian, is_little_endian=is_little_endian)
-    return DicomFile(path, body, header, syntax, pixels)
+    return DicomFile(path, body, header, syntax, _locate_pixels(body, "<" if is_little_endian else ">"))
 
 
 def _after_meta(tag: Any, vr: str | None, length: int) -> bool:
@@ -131,14 +130,16 @@ def _guess_syntax(file: BinaryIO) -> UID:
     return ExplicitVRBigEndian if first[0] == 0 and first[1] != 0 else ExplicitVRLittleEndian
 
 
-def _locate_pixels(body: BinaryIO, *, is_implicit: bool, is_little_endian: bool) -> PixelLocation | None:
-    order = "<" if is_little_endian else ">"
-    head = body.read(8 if is_implicit else 12)
-    if len(head) < (8 if is_implicit else 12):
+def _locate_pixels(body: BinaryIO, byte_order: str) -> PixelLocation | None:
+    """Reads the pixel data's element header; some writers leave out the VR that their transfer syntax demands."""
+    head = body.read(8)
+    # As the low bytes of a length both names would be odd, which no length is.
+    vr = head[4:6].decode() if head[4:6] in (b"OB", b"OW") else ""
+    if vr:
+        head = head[:4] + body.read(4)
+    if len(head) < 8:
         return None
-    group, element = unpack(f"{order}HH", head[:4])
+    group, element, length = unpack(f"{byte_order}HHL", head)
     if (group << 16) + element != _PIXEL_DATA:
         return None
-    (length,) = unpack(f"{order}L", head[-4:])
-    vr = "" if is_implicit else head[4:6].decode("ascii", "replace")
     return PixelLocation(body.tell(), None if length == _UNDEFINED_LENGTH else length, vr)

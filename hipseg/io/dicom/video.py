@@ -43,6 +43,10 @@ def video_frames(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> 
             if count == format_.num_frames:
                 warnings.append("The file holds more frames than its header says; the rest was left out.")
                 return
+            if frame.image_HW.shape != (format_.rows, format_.columns):
+                height, width = frame.image_HW.shape
+                expected = f"{format_.columns} x {format_.rows} as its header says"
+                raise SourceError(f"its video has {width} x {height} pixels", where=file.path, expected=expected)
             yield frame.image_HW
             count += 1
     if count < format_.num_frames:
