@@ -15,7 +15,8 @@ from monai.losses.dice import DiceLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hipseg.anatomy import IGNORED
+from hipseg.anatomy import CLASS_NAMES, IGNORED
+from hipseg.errors import UsageError, nearest_name
 from hipseg.models.outputs import NetworkOutput, interpret
 
 LANDMARK_SIGMA_CELLS = 1.5
@@ -30,6 +31,11 @@ class MultiTaskLoss(nn.Module):
         heatmap: of landmark positions, see `heatmap_loss`.
         visibility: of landmarks in the image or not.
         view: of hip view or not.
+        class_weights: of annotated structures in the cross entropy, by name; 1 where none is given. Thin and small
+            ones are seen at all only late without.
+
+    Raises:
+        UsageError: a weight for a structure that does not exist.
     """
 
     def __init__(
@@ -40,6 +46,7 @@ class MultiTaskLoss(nn.Module):
         heatmap: float = 0.1,
         visibility: float = 0.1,
         view: float = 0.1,
+        class_weights: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.weights = {
@@ -49,7 +56,7 @@ class MultiTaskLoss(nn.Module):
             "visibility": visibility,
             "view": view,
         }
-        self.marginal = MarginalLoss()
+        self.marginal = MarginalLoss(class_weights)
 
     def forward(self, channels_NCHW: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The unweighted terms by name, and their weighted sum as "loss".
@@ -77,10 +84,22 @@ class MarginalLoss(nn.Module):
     """Cross entropy and Dice loss of the summed probabilities of the classes each annotation id may stand for.
 
     With complete labels it is MONAI's `DiceCELoss` (softmax, Dice over the whole batch).
+
+    Args:
+        class_weights: as in `MultiTaskLoss`.
     """
 
-    def __init__(self) -> None:
+    weight_C: Tensor
+
+    def __init__(self, class_weights: Mapping[str, float] | None = None) -> None:
         super().__init__()
+        for name in class_weights or {}:
+            if name not in CLASS_NAMES:
+                raise UsageError(
+                    f"unknown structure '{name}'", where="class_weights", mend=nearest_name(name, CLASS_NAMES)
+                )
+        weights = [(class_weights or {}).get(name, 1.0) for name in CLASS_NAMES]
+        self.register_buffer("weight_C", torch.tensor(weights), persistent=False)
         self._dice = DiceLoss(batch=True)
 
     def forward(self, logits_NCHW: Tensor, labels_NHW: Tensor, membership_NCC: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,7 +116,8 @@ class MarginalLoss(nn.Module):
         merged_NAHW = merge_probabilities(logits_NCHW.softmax(dim=1), drawable_NCC) * known_N1HW
         target_NAHW = torch.zeros_like(merged_NAHW).scatter_(1, ids_N1HW, known_N1HW.to(merged_NAHW.dtype))
         likelihood_N1HW = merged_NAHW.gather(1, ids_N1HW).clamp_min(_SMALLEST_PROBABILITY)
-        cross_entropy = -(likelihood_N1HW.log() * known_N1HW).sum() / known_N1HW.sum().clamp_min(1)
+        weight_N1HW = self.weight_C[ids_N1HW] * known_N1HW
+        cross_entropy = -(likelihood_N1HW.log() * weight_N1HW).sum() / weight_N1HW.sum().clamp_min(1)
         return cross_entropy, self._dice(merged_NAHW, target_NAHW)
 
 

@@ -68,7 +68,7 @@ def draw_case(batch: Mapping[str, Tensor], outputs: Mapping[str, Tensor], row: i
     output = interpret(outputs["channels"][row : row + 1].float())
     truth_HW, predicted_HW = (labels[row].cpu().numpy() for labels in (batch["labels"], outputs["predicted"]))
     truth = outline(image_HW3, truth_HW)
-    guess = outline(image_HW3, predicted_HW)
+    guess = outline(image_HW3, _within(predicted_HW, batch["image"][row, 0].cpu().numpy()))
     tip = batch["landmarks"][row, TIP]
     if tip[2] == 1:
         _mark(truth, tip[:2])
@@ -100,6 +100,16 @@ def contact_sheet(strips: list[ImageHW3]) -> ImageHW3:
     rows = [np.hstack(padded[start : start + _COLUMNS]) for start in range(0, len(padded), _COLUMNS)]
     sheet = np.vstack(rows)
     return np.vstack([sheet, _legend(sheet.shape[1])])
+
+
+def _within(labels_HW: npt.NDArray[np.integer[Any]], image_HW: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    """Labels outside the picture, where nothing was asked, are left out."""
+    rows, columns = np.nonzero(image_HW.any(axis=1))[0], np.nonzero(image_HW.any(axis=0))[0]
+    kept_HW = np.zeros_like(labels_HW)
+    if rows.size:
+        picture = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        kept_HW[picture] = labels_HW[picture]
+    return kept_HW
 
 
 def _enlarge(image_HW: npt.NDArray[np.float32]) -> ImageHW3:
