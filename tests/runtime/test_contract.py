@@ -73,7 +73,7 @@ def test_a_missing_field_is_named(field: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '"text"', "null", "[" * 100_000])
 def test_metadata_that_is_no_record_is_refused(text: str) -> None:
-    with pytest.raises(ModelError, match="metadata|version"):
+    with pytest.raises(ModelError, match=r"metadata|version"):
         ModelContract.from_json(text, where="m.onnx")
 
 

@@ -36,4 +36,5 @@ def test_a_percentile_never_exceeds_the_longest() -> None:
     histogram = LatencyHistogram()
     for value_ms in (1.0, 2.0, 3.0):
         histogram.add(value_ms)
-    assert histogram.percentile(99) == 3.0
+    assert histogram.percentile(99) == pytest.approx(3.0, rel=0.005)
+    assert histogram.percentile(99) <= 3.0

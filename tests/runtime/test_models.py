@@ -28,9 +28,7 @@ def put_model(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / models.MODEL_FILE).write_bytes(CONTENT)
     (folder / models.CARD_FILE).write_text("# good\n")
-    files = {
-        name: {"sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest()} for name in ("model.onnx", "card.md")
-    }
+    files = {path.name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in folder.iterdir()}
     (folder / models.MANIFEST_FILE).write_text(json.dumps({"model_version": "1.0", "files": files}))
 
 
@@ -40,8 +38,9 @@ def test_a_model_is_found_by_its_name(shelf: Path) -> None:
     assert read_model("hip-good").sha256 == hashlib.sha256(CONTENT).hexdigest()
 
 
-def test_a_mistyped_name_is_answered_with_the_nearest(shelf: Path) -> None:
-    with pytest.raises(ModelError, match="unknown model 'hip-god'.*did you mean 'hip-good'"):
+@pytest.mark.usefixtures("shelf")
+def test_a_mistyped_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ModelError, match=r"unknown model 'hip-god'.*did you mean 'hip-good'"):
         find_model("hip-god")
 
 
@@ -58,10 +57,9 @@ def test_a_name_on_the_shelf_goes_before_a_folder_of_results(
     assert find_model("hip-good") == shelf / "hip-good" / "model.onnx"
 
 
+@pytest.mark.usefixtures("shelf")
 @pytest.mark.parametrize("name", ["missing.onnx", "some/where", "."])
-def test_a_path_without_a_model_is_refused(
-    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_path_without_a_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelError, match="no such model file"):
         find_model(name)
@@ -69,7 +67,7 @@ def test_a_path_without_a_model_is_refused(
 
 def test_a_changed_model_is_not_loaded(shelf: Path) -> None:
     (shelf / "hip-good" / "model.onnx").write_bytes(b"another model")
-    with pytest.raises(ModelError, match="changed since its release.*expected sha256") as fault:
+    with pytest.raises(ModelError, match=r"changed since its release.*expected sha256") as fault:
         find_model("hip-good")
     assert fault.value.exit_code == 4
     with pytest.raises(ModelError, match="changed since its release"):
@@ -103,7 +101,8 @@ def test_the_shelf_tells_the_state_of_every_file(shelf: Path) -> None:
     (shelf / "hip-good" / "model.onnx").unlink()
     model = found("hip-good")
     assert model.files == {"model.onnx": FileState.MISSING, "card.md": FileState.CHANGED}
-    assert model.state == "model.onnx missing, card.md changed"
+    assert "model.onnx missing" in model.state
+    assert "card.md changed" in model.state
     assert model.size_bytes is None
 
 
@@ -117,5 +116,5 @@ def test_the_first_of_two_shelves_wins(shelf: Path, tmp_path: Path, monkeypatch:
 
 def test_a_shelf_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(models.SHELF_VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(UsageError, match="HIPSEG_MODELS=.*nowhere: no such folder"):
+    with pytest.raises(UsageError, match=r"HIPSEG_MODELS=.*nowhere: no such folder"):
         list_models()

@@ -144,7 +144,7 @@ def _use_unknown_operation(model: onnx.ModelProto) -> None:
         (_fix_height, r"input 'image' is uint8 \[N, 480, W\]; expected uint8 \[N, H, W\]"),
         (_take_floats, r"input 'image' is float \[N, H, W\]; expected uint8"),
         (_ask_for_more, "more than one input"),
-        (_use_unknown_operation, "cannot be loaded .*Frobnicate|can be loaded .*Frobnicate"),
+        (_use_unknown_operation, "can be loaded .*Frobnicate"),
     ],
 )
 def test_a_model_that_is_not_of_the_contract_is_refused(
@@ -163,9 +163,9 @@ def _divide_score_by_nothing(model: onnx.ModelProto) -> None:
 
 
 def test_numbers_that_are_none_never_pass_for_a_segmentation(grey_model: Path, tmp_path: Path) -> None:
-    with Session(changed(grey_model, tmp_path, _divide_score_by_nothing)) as session:
-        with pytest.raises(ModelError, match="output 'view_score' is not finite"):
-            session.segment(np.zeros((40, 40), np.uint8))
+    session = Session(changed(grey_model, tmp_path, _divide_score_by_nothing))
+    with pytest.raises(ModelError, match="output 'view_score' is not finite"):
+        session.segment(np.zeros((40, 40), np.uint8))
 
 
 def test_a_refusal_leaves_no_noise_of_onnxruntime_behind(grey_model: Path, tmp_path: Path) -> None:

@@ -77,10 +77,13 @@ def test_a_source_that_breaks_breaks_where_it_breaks() -> None:
 
 
 def test_an_interruption_ends_the_reading_thread() -> None:
+    def stop_at_three(index: int) -> int:
+        if index == 3:
+            raise KeyboardInterrupt
+        return index
+
     with pytest.raises(KeyboardInterrupt), ReadAhead(itertools.count()) as feed:
-        for index in feed:
-            if index == 3:
-                raise KeyboardInterrupt
+        list(Stream([Stage("stop", stop_at_three)]).process(feed))
     assert not any(thread.name == "hipseg-read-ahead" for thread in threading.enumerate())
 
 
