@@ -20,6 +20,8 @@ from hipseg.simulation.tissue import Material, TissueMap
 
 NEPER_PER_DB = np.float32(np.log(10) / 20)
 _STRIPS = 6
+_BRIGHTEST_LEAK = 2.0
+_ROUGHNESS_OF_MIRRORS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
     """A scanner's acoustics, by frequency."""
     wavelength_mm = 1.54 / probe.frequency_mhz
     return Beam(
-        axial_mm=wavelength_mm * rng.uniform(0.5, 0.85),
-        lateral_mm=wavelength_mm * rng.uniform(1.2, 1.8),
+        axial_mm=wavelength_mm * rng.uniform(0.35, 0.65),
+        lateral_mm=wavelength_mm * rng.uniform(0.9, 1.5),
         spread=rng.uniform(0.004, 0.012),
         focus_mm=probe.depth_mm * rng.uniform(0.15, 0.6),
         attenuation_scale=rng.uniform(0.55, 0.85),
@@ -77,7 +79,7 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
         haze_db=rng.uniform(-32, -13),
         noise_db=rng.uniform(-36, -20),
         wedge_db=rng.uniform(1, 12),
-        compounding=rng.uniform(0.45, 0.85),
+        compounding=rng.uniform(0.55, 0.92),
         leakage=rng.uniform(0.06, 0.26),
     )
 
@@ -99,14 +101,16 @@ def transmission_db(tissue: TissueMap, cortex: Cortex, beam: Beam, probe: Probe)
     return cv2.GaussianBlur(gain_db, (0, 0), sigmaX=0.35 / probe.line_mm, sigmaY=0.1)
 
 
-def spread_points(scatterers: Complex2, level: Array, beam: Beam, probe: Probe) -> Complex2:
-    """Complex echoes [S, L, 2]: scatterers of a given level [S, L] under the point spread function.
+def spread_points(scatterers: Complex2, level: Array, mirrors: Array, beam: Beam, probe: Probe) -> Complex2:
+    """Complex echoes [S, L, 2]: scatterers of a given level and mirrors, both [S, L], under the point spread function.
 
     One pulse length everywhere, beams that widen away from the focus. Rows do not mix in the lateral filter, so strips
     of different width meet without a seam.
     """
     axial = max(beam.axial_mm / probe.sample_mm, 0.3)
-    field: Array = np.dstack([scatterers * level[..., None], level])
+    rough = level + np.float32(_ROUGHNESS_OF_MIRRORS) * mirrors
+    smooth = np.float32(beam.compounding) * level + mirrors
+    field: Array = np.dstack([scatterers * rough[..., None], smooth])
     field = cv2.GaussianBlur(field, (0, 0), sigmaX=1e-3, sigmaY=axial)
     edges = np.linspace(0, field.shape[0], _STRIPS + 1).astype(int)
     for top, bottom in itertools.pairwise(edges):
@@ -117,14 +121,16 @@ def spread_points(scatterers: Complex2, level: Array, beam: Beam, probe: Probe) 
         # A Gaussian filter leaves white noise 1 / (2 sqrt(pi) sigma) of its power on each axis.
         strip[..., :2] *= np.float32(np.sqrt((1 - beam.compounding**2) * 4 * np.pi * axial * sigma))
         field[top:bottom] = strip
-    field[..., 0] = field[..., 0] + np.float32(beam.compounding) * field[..., 2]
+    field[..., 0] = field[..., 0] + field[..., 2]
     return field[..., :2]
 
 
 def leak(amplitude: Array, beam: Beam, probe: Probe) -> Array:
     """Adds power from the neighbourhood, which fills the gaps of speckle but not the inside of a vessel."""
     power = amplitude * amplitude
-    around = cv2.GaussianBlur(power, (0, 0), sigmaX=0.8 / probe.line_mm, sigmaY=0.25 / probe.sample_mm)
+    around = cv2.GaussianBlur(
+        np.minimum(power, _BRIGHTEST_LEAK), (0, 0), sigmaX=0.8 / probe.line_mm, sigmaY=0.25 / probe.sample_mm
+    )
     return cv2.sqrt(cv2.addWeighted(power, 1.0, around, beam.leakage, 0.0))
 
 
@@ -152,7 +158,7 @@ def vessel_haze(tissue: TissueMap, beam: Beam, probe: Probe) -> Array:
     from_top_mm = np.cumsum(lumen, axis=0, dtype=np.float32) * np.float32(probe.sample_mm)
     thickness_L = artery.sum(axis=0).astype(np.float32)
     stripe_L = (thickness_L / max(float(thickness_L.max()), 1.0)) ** 6
-    level = np.where(artery, 1 + 0.9 * stripe_L, np.float32(0.55)) * np.float32(10 ** (beam.haze_db / 20))
+    level = np.where(artery, 1 + 0.9 * stripe_L, np.float32(0.8)) * np.float32(10 ** (beam.haze_db / 20))
     return np.where(lumen, level * (0.12 + cv2.exp(-from_top_mm / np.float32(2.2))), 0).astype(np.float32)
 
 

@@ -89,7 +89,7 @@ class SimulationConfig:
     depth_mm: tuple[float, float] = (22.0, 90.0)
     pixel_mm: tuple[float, float] = (0.07, 0.14)
     frequency_mhz: tuple[float, float] = (8.0, 14.0)
-    gain_db: tuple[float, float] = (-9.0, 4.0)
+    gain_db: tuple[float, float] = (-10.0, 2.0)
     dynamic_range_db: tuple[float, float] = (54.0, 78.0)
     contact_loss_share: float = 0.15
     furniture_share: float = 0.2

@@ -17,7 +17,7 @@ from hipseg.simulation.surfaces import Array
 
 CORTEX_DEPTH_MM = 0.27
 """The peak of the cortex echo lies this far below its leading edge, which is where readers draw it."""
-_CORTEX_SIGMA_MM = 0.15
+_CORTEX_SIGMA_MM = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +35,23 @@ class Interface:
     distance: str
     echo_db: float
     sharpness_deg: float
-    sigma_mm: float = 0.12
+    sigma_mm: float = 0.1
     limit: str | None = None
 
 
 INTERFACES = (
-    Interface("skin", 2, 20, 0.15),
-    Interface("fat", 4, 18, 0.14),
-    Interface("fascia_iliaca", 2, 16, 0.14),
-    Interface("pectineus", 0, 18, 0.14),
-    Interface("rectus", -3, 18, 0.14, limit="fascia_iliaca"),
-    Interface("tendon", 0, 25, 0.14, limit="fascia_iliaca"),
-    Interface("capsule_outer", 0, 25, 0.13),
-    Interface("capsule_inner", -4, 16, 0.12, limit="capsule_outer"),
-    Interface("labrum", 0, 30, 0.12, limit="capsule_outer"),
-    Interface("artery", 4, 30, 0.16),
-    Interface("branch", 1, 35, 0.12),
-    Interface("vein", -1, 24, 0.13),
+    Interface("skin", 2, 20, 0.1),
+    Interface("fat", 4, 18, 0.1),
+    Interface("fascia_iliaca", 2, 16, 0.1),
+    Interface("pectineus", 0, 18, 0.1),
+    Interface("rectus", -3, 18, 0.1, limit="fascia_iliaca"),
+    Interface("tendon", 0, 25, 0.1, limit="fascia_iliaca"),
+    Interface("capsule_outer", 0, 25, 0.1),
+    Interface("capsule_inner", -4, 16, 0.1, limit="capsule_outer"),
+    Interface("labrum", 0, 30, 0.1, limit="capsule_outer"),
+    Interface("artery", 4, 30, 0.1),
+    Interface("branch", 1, 35, 0.1),
+    Interface("vein", -1, 24, 0.1),
 )
 
 

@@ -33,11 +33,9 @@ def render(scene: Scene, seen: Survey) -> Array:
     gain = cv2.exp(gain_db * acoustics.NEPER_PER_DB)
     level = acoustics.backscatter(tissue, grain) * gain * (clutter == 0)
     level += clutter + acoustics.vessel_haze(tissue, beam, probe)
-    field = acoustics.spread_points(speckle, level, beam, probe)
+    field = acoustics.spread_points(speckle, level, _mirrors(scene, seen, patches) * gain, beam, probe)
 
-    mirrors = _mirrors(scene, seen, patches) * gain
-    amplitude = np.hypot(*cv2.split(field))
-    amplitude = cv2.magnitude(acoustics.leak(amplitude, beam, probe), mirrors)
+    amplitude = acoustics.leak(cv2.magnitude(*cv2.split(field)), beam, probe)
     amplitude = _with_needle(scene, seen, amplitude)
     amplitude = cv2.magnitude(amplitude, _noise(scene))
     streaks_L = patches[patches.shape[0] // 2]
@@ -79,11 +77,8 @@ def _with_needle(scene: Scene, seen: Survey, amplitude: Array) -> Array:
 
 
 def _noise(scene: Scene) -> Array:
-    """Electronic noise, new in each frame."""
-    num_samples, num_lines = scene.probe.beam_shape
-    rng = np.random.default_rng(scene.noise_seed)
-    row, column = rng.integers(0, np.subtract(texture.TILE_SHAPE, scene.probe.beam_shape))
-    tile = texture.scatterer_tile()[row : row + num_samples, column : column + num_lines]
+    """Electronic noise, new in each frame: the magnitude of complex noise, less grainy where looks are averaged."""
     steady = np.float32(scene.beam.compounding)
-    grain = cv2.magnitude(tile[..., 0], tile[..., 1]) * (1 - steady) + steady
+    power = np.random.default_rng(scene.noise_seed).standard_exponential(scene.probe.beam_shape, np.float32)
+    grain = cv2.sqrt(power) * (1 - steady) + steady
     return grain * acoustics.noise_amplitude(scene.beam, scene.probe)

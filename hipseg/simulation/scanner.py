@@ -25,6 +25,7 @@ class Look:
         near_db, far_db: sliders of the time-gain compensation at the top and bottom.
         dynamic_range_db: between black and white.
         gamma: of the grey map; above 1 darkens the middle.
+        toe: grey levels over which the map bends before black, so that weak echoes keep some grey.
         compounding: weight of a speckle-reduced copy, 0 none to 1 only it.
         edge: of detail put back after speckle reduction.
         lost_contact: (centre, half width) across the probe where it does not touch, as shares of its face; or None.
@@ -37,6 +38,7 @@ class Look:
     far_db: float
     dynamic_range_db: float
     gamma: float
+    toe: float
     compounding: float
     edge: float
     lost_contact: tuple[float, float] | None
@@ -53,9 +55,10 @@ def draw_look(config: SimulationConfig, rng: np.random.Generator) -> Look:
         near_db=rng.uniform(-1, 5),
         far_db=rng.uniform(-15, 1),
         dynamic_range_db=rng.uniform(*config.dynamic_range_db),
-        gamma=rng.uniform(0.8, 1.25),
+        gamma=rng.uniform(0.85, 1.25),
+        toe=rng.uniform(5.0, 20.0),
         compounding=rng.uniform(0.2, 0.9),
-        edge=rng.uniform(0.0, 0.6),
+        edge=rng.uniform(0.1, 0.9),
         lost_contact=(float(edge_of_face), rng.uniform(0.03, 0.16)) if lost else None,
         lost_db=rng.uniform(10, 35),
         streaks=rng.uniform(0.0, 0.8),
@@ -77,16 +80,17 @@ def compress(amplitude: Array, look: Look, probe: Probe, streaks_L: Array) -> Ar
     level_db += look.streaks * streaks_L
     if look.lost_contact is not None:
         level_db -= look.lost_db * _lost(look.lost_contact, share, level_db.shape[1])
-    white = 255 - FAT_GREY
-    grey = level_db * np.float32(255 / look.dynamic_range_db) + np.float32(255 - white)
+    grey = level_db * np.float32(255 / look.dynamic_range_db) + np.float32(FAT_GREY)
     grey = _reduce_speckle(grey, look, probe)
-    shown = np.clip(grey / 255, 0, 1)
-    return cv2.pow(shown, look.gamma) * np.float32(255)
+    toe = np.float32(look.toe)
+    grey = toe * cv2.log(1 + cv2.exp(np.minimum(grey, 400) / toe))
+    shown: Array = cv2.pow(np.minimum(grey / 255, 1), look.gamma) * np.float32(255)
+    return shown
 
 
 def _reduce_speckle(grey: Array, look: Look, probe: Probe) -> Array:
     """Compounding averages looks of less resolution; what vendors call edge enhancement gives some detail back."""
-    smooth = cv2.GaussianBlur(grey, (0, 0), sigmaX=0.22 / probe.line_mm, sigmaY=0.1 / probe.sample_mm)
+    smooth = cv2.GaussianBlur(grey, (0, 0), sigmaX=0.15 / probe.line_mm, sigmaY=0.07 / probe.sample_mm)
     mixed = cv2.addWeighted(grey, 1 - look.compounding, smooth, look.compounding, 0.0)
     wide = cv2.GaussianBlur(mixed, (0, 0), sigmaX=0.6 / probe.line_mm, sigmaY=0.35 / probe.sample_mm)
     return cv2.addWeighted(mixed, 1 + look.edge, wide, -look.edge, 0.0)

@@ -50,7 +50,9 @@ def test_the_point_spread_keeps_the_mean_brightness_and_blurs_with_depth() -> No
         np.arange(PROBE.beam_shape[0], dtype=np.float32) * np.float32(PROBE.sample_mm),
     )
     beam = a_beam(compounding=0.0, focus_mm=0.0, spread=0.01, lateral_mm=0.2, axial_mm=0.12)
-    field = spread_points(scatterers(lateral, depth, 0.0, 3), np.ones_like(lateral), beam, PROBE)
+    field = spread_points(
+        scatterers(lateral, depth, 0.0, 3), np.ones_like(lateral), np.zeros_like(lateral), beam, PROBE
+    )
     power = (field**2).sum(axis=-1)
     assert power[: len(power) // 4].mean() == pytest.approx(power[-len(power) // 4 :].mean(), rel=0.35)
     assert _lateral_width(field[20:80]) < 0.7 * _lateral_width(field[-80:-20])
