@@ -151,9 +151,9 @@ def _materials(section: Section) -> npt.NDArray[np.uint8]:
 def _across_layers(section: Section, patient: Patient, material: npt.NDArray[np.uint8], lateral_mm: Array) -> Array:
     """Distance across fibres or layers: layers follow the surface they lie under, fascicles run obliquely."""
     layers = patient.layers
-    tilt = np.float32(layers.fibre_tilt) + np.float32(0.012) * lateral_mm
+    tilt = np.float32(layers.fibre_tilt) + np.float32(0.004) * lateral_mm
     across = section.depth - np.float32(0.8) * (section.fat + section.depth)
-    fascicles = section.depth + (tilt + np.float32(layers.fibre_tilt_deep * 0.03) * section.depth) * lateral_mm
+    fascicles = section.depth + (tilt + np.float32(layers.fibre_tilt_deep * 0.012) * section.depth) * lateral_mm
     muscle = (material >= Material.PSOAS) & (material <= Material.PECTINEUS)
     across = np.where(muscle, fascicles, across)
     joint = (material == Material.CAPSULE) | (material == Material.RECESS) | (material == Material.DEEP_FAT)
