@@ -10,6 +10,7 @@ import numpy as np
 from hipseg.simulation import texture
 from hipseg.simulation.interfaces import bump
 from hipseg.simulation.needle import SLICE_HALF_MM, Needle, NeedleLook
+from hipseg.simulation.probe import Probe
 from hipseg.simulation.surfaces import Array, smooth_step
 
 TIP_MM = 2.9
@@ -37,15 +38,16 @@ def needle_echo(needle: Needle, u: Array, w: Array) -> Array:
     return echo
 
 
-def ring_down(needle: Needle, u: Array, w: Array) -> Array:
-    """Amplitude [S, L], relative to fat, of columns of haze under the distal half, to the bottom of the picture."""
+def ring_down(needle: Needle, u: Array, w: Array, probe: Probe) -> Array:
+    """Amplitude [S, L], relative to fat, of haze along the beams that meet the distal half, down to the bottom."""
     if needle.look is not NeedleLook.GRANULAR:
         return np.zeros(u.shape, np.float32)
     _, below = needle.coordinates(u, w)
-    tip_u = needle.tip_uw[0]
-    from_tip = (u - np.float32(tip_u)) / np.float32(needle.entry_uw[0] - tip_u)
+    tip_line, entry_line = (float(probe.to_beams(*point)[0]) for point in (needle.tip_uw, needle.entry_uw))
+    lines = np.broadcast_to(np.arange(u.shape[1], dtype=np.float32) - np.float32(tip_line), u.shape)
+    from_tip = lines / np.float32(entry_line - tip_line)
     distal = smooth_step(from_tip, 0.55, 0.35) * smooth_step(from_tip, -0.01, 0.01) * smooth_step(below, 0.5, 1.0)
-    columns = texture.structure(u - np.float32(tip_u), np.zeros_like(u), 0.0, needle.seed)
+    columns = texture.structure(lines * np.float32(probe.line_mm), np.zeros_like(u), 0.0, needle.seed)
     fading = cv2.exp(np.float32(0.7) * columns - np.maximum(below, 0) / np.float32(14.0))
     return np.float32(_RING_DOWN) * distal * fading
 

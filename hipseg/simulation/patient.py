@@ -287,7 +287,7 @@ def _draw_sheets(
 
 def _draw_sheet(rng: np.random.Generator, apex_mm: float, head_radius_mm: float) -> Sheet:
     repeated = rng.random() < 0.2
-    steepest = 0.1 if repeated else 0.75
+    steepest = 0.1 if repeated else 0.55
     return Sheet(
         x_mm=rng.uniform(-25, 25),
         y_mm=rng.uniform(-25, 15),
@@ -297,7 +297,7 @@ def _draw_sheet(rng: np.random.Generator, apex_mm: float, head_radius_mm: float)
         bend_per_mm=rng.normal(0, 0.004),
         half_length_mm=math.exp(rng.uniform(math.log(3), math.log(35))),
         sigma_mm=rng.uniform(0.1, 0.28),
-        echo_db=rng.uniform(-6, 13),
+        echo_db=rng.uniform(-6, 10),
         repeats=int(rng.integers(2, 6)) if repeated else 1,
         spacing_mm=rng.uniform(1.2, 4.0),
     )

@@ -13,7 +13,8 @@ from hipseg.anatomy import STRUCTURES
 from hipseg.io.writing import write_atomically
 from hipseg.simulation.frames import SimulatedFrame
 
-_TILE_PX = 300
+_COLUMN_PX = 300
+_BACKDROP = 40
 _COLUMNS = 6
 _OPACITY = 0.4
 
@@ -28,10 +29,10 @@ def write_preview(path: Path, frames: Sequence[SimulatedFrame]) -> None:
     """
     if not frames:
         return
-    tiles = [_tile(frame) for frame in frames]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % min(_COLUMNS, len(tiles)))
-    columns = min(_COLUMNS, len(tiles))
-    sheet = np.vstack([np.hstack(tiles[row : row + columns]) for row in range(0, len(tiles), columns)])
+    pairs = [_pair(frame) for frame in frames]
+    columns = min(_COLUMNS, len(pairs))
+    rows = [_row(pairs[first : first + columns], columns) for first in range(0, len(pairs), columns)]
+    sheet = np.vstack(rows)
     _, encoded = cv2.imencode(path.suffix, sheet, [cv2.IMWRITE_WEBP_QUALITY, 85])
     write_atomically(path, encoded.tobytes())
 
@@ -48,12 +49,16 @@ def painted(frame: SimulatedFrame) -> npt.NDArray[np.uint8]:
     return image
 
 
-def _tile(frame: SimulatedFrame) -> npt.NDArray[np.uint8]:
-    """The plain image over the painted one, in a square."""
+def _pair(frame: SimulatedFrame) -> npt.NDArray[np.uint8]:
+    """The plain image over the painted one, as wide as a column."""
     pair = np.vstack([cv2.cvtColor(frame.image_HW, cv2.COLOR_GRAY2BGR), painted(frame)])
-    scale = min(_TILE_PX / pair.shape[1], 2 * _TILE_PX / pair.shape[0])
-    size = (max(int(pair.shape[1] * scale), 1), max(int(pair.shape[0] * scale), 1))
-    small = cv2.resize(pair, size, interpolation=cv2.INTER_AREA)
-    tile = np.full((2 * _TILE_PX, _TILE_PX, 3), 40, np.uint8)
-    tile[: small.shape[0], : small.shape[1]] = small
-    return tile
+    height = max(round(pair.shape[0] * _COLUMN_PX / pair.shape[1]), 1)
+    return cv2.resize(pair, (_COLUMN_PX, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
+def _row(pairs: Sequence[npt.NDArray[np.uint8]], columns: int) -> npt.NDArray[np.uint8]:
+    """Pairs side by side, top edges level."""
+    row = np.full((max(len(pair) for pair in pairs), columns * _COLUMN_PX, 3), _BACKDROP, np.uint8)
+    for column, pair in enumerate(pairs):
+        row[: len(pair), column * _COLUMN_PX : (column + 1) * _COLUMN_PX] = pair
+    return row

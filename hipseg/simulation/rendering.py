@@ -72,7 +72,7 @@ def _with_needle(scene: Scene, seen: Survey, amplitude: Array) -> Array:
     probe = scene.probe
     size = tuple(max(int(_NEEDLE_NEIGHBOURHOOD_MM / pitch), 3) for pitch in (probe.line_mm, probe.sample_mm))
     around = np.clip(cv2.blur(amplitude, size), _DARKEST_NEIGHBOURHOOD, 2.0)
-    haze = ring_down(scene.needle, seen.u, seen.w)
+    haze = ring_down(scene.needle, seen.u, seen.w, probe)
     return cv2.magnitude(amplitude, echo * around) + haze
 
 
