@@ -142,6 +142,7 @@ def prepare_process(config: DictConfig) -> None:
     # Validation sets are small and decoded before; workers for them would cost more than they give.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     lightning.seed_everything(config.seed, verbose=False)
     if config.trainer.accelerator in ("auto", "cpu") and not torch.cuda.is_available():
         torch.set_num_threads(config.trainer.num_threads or len(os.sched_getaffinity(0)))
