@@ -18,7 +18,7 @@ mkdir -p "$OUT"
 step "1/6 Simulate 300 training frames with exact truth" \
     "$HIPSEG" simulate out="$OUT/frames" num_cases=300 seed=1
 step "2/6 Train the fast network on them for a few minutes" \
-    "$HIPSEG" train experiment=demo data.root="$OUT/frames" run_dir="$OUT/run"
+    "$HIPSEG" train experiment=demo datasets="$OUT" run_dir="$OUT/run"
 step "3/6 Export one self-describing ONNX file; refused unless onnxruntime agrees with PyTorch" \
     "$HIPSEG" export run="$OUT/run" name=demo out="$OUT/models"
 step "4/6 Simulate a procedure that no network has seen" \
