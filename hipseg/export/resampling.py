@@ -77,7 +77,7 @@ class GridResampler(nn.Module):
         num_cells = size // num_bands
         reach = longer // size + 2
         first_cells = num_cells * torch.arange(num_bands)
-        first_centres = torch.div((2 * first_cells + 1) * longer - size * margin, 2 * size, rounding_mode="floor")
+        first_centres = ((2 * first_cells + 1) * longer - size * margin) // (2 * size)
         pixels_BP = (first_centres - reach)[:, None] + torch.arange(num_cells * longer // size + 2 * reach + 2)
 
         cells_BK = torch.arange(size, dtype=torch.float32).reshape(num_bands, num_cells)
@@ -85,6 +85,16 @@ class GridResampler(nn.Module):
         support = torch.clamp(torch.ones(1) * longer / size, min=1.0)
         distances_BKP = (pixels_BP[:, None, :] - centres_BK[:, :, None]).abs()
         inside_BP = (pixels_BP >= 0) & (pixels_BP < length)
-        weights_BKP = torch.clamp(1 - distances_BKP / support, min=0) * inside_BP[:, None, :]
+        counts_BKP = inside_BP[:, None, :] & self._occupied(cells_BK, length, longer, margin)[:, :, None]
+        weights_BKP = torch.clamp(1 - distances_BKP / support, min=0) * counts_BKP
         weights_BKP = weights_BKP / torch.clamp(weights_BKP.sum(dim=2, keepdim=True), min=_FULL_WEIGHT)
         return _Taps(pixels_BP.clamp(0, length - 1), weights_BKP)
+
+    def _occupied(self, cells_BK: Tensor, length: int, longer: int, margin: int) -> Tensor:
+        """The cells whose centres lie on the image, as in `runtime.grid.Grid.occupied`.
+
+        No numerator is negative: ONNX divides whole numbers towards zero, Python downwards.
+        """
+        first = (self._size * margin + longer - 1) // (2 * longer)
+        end = (self._size * (margin + 2 * length) + longer - 1) // (2 * longer)
+        return (cells_BK >= first) & (cells_BK < longer_side(end, first + 1))

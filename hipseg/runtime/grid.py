@@ -36,10 +36,16 @@ class Grid:
 
     @property
     def occupied(self) -> tuple[slice, slice]:
-        """Rows and columns of the grid whose cell centres lie on the image."""
-        rows = int(np.ceil(self.height / self.scale - 0.5))
-        first, last = np.ceil(self.left - 0.5), np.ceil(self.left + self.width / self.scale - 0.5)
-        return slice(0, max(rows, 1)), slice(int(first), max(int(last), int(first) + 1))
+        """Rows and columns of the grid whose cell centres lie on the image; at least one of each."""
+        longer = max(self.height, self.width)
+        return self._occupied(self.height, 0), self._occupied(self.width, longer - self.width)
+
+    def _occupied(self, length: int, margin: int) -> slice:
+        """In whole numbers: exact where a centre lies on the image's edge. `margin` is in pixels, half on each side."""
+        longer = max(self.height, self.width)
+        first = (self.size * margin + longer - 1) // (2 * longer)
+        end = (self.size * (margin + 2 * length) + longer - 1) // (2 * longer)
+        return slice(first, max(end, first + 1))
 
     def to_image(self, points_xy: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Grid coordinates [..., 2] as x, y to image pixels."""
