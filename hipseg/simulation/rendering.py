@@ -9,7 +9,7 @@ from hipseg.simulation import acoustics, interfaces, scanner, texture
 from hipseg.simulation.needle_echo import needle_echo, ring_down
 from hipseg.simulation.scene import Scene, Survey
 from hipseg.simulation.surfaces import Array
-from hipseg.simulation.tissue import map_tissue
+from hipseg.simulation.tissue import TissueMap, map_tissue
 
 _NEEDLE_NEIGHBOURHOOD_MM = 3.0
 _DARKEST_NEIGHBOURHOOD = 10 ** (-20 / 20)
@@ -20,26 +20,36 @@ def render(scene: Scene, seen: Survey) -> Array:
     probe, beam, seed = scene.probe, scene.beam, scene.patient.texture_seed
     lateral_mm, across_mm = _tissue_plane(scene, seen)
     depth_mm = seen.section.depth
-    bend = texture.structure(lateral_mm / 14, depth_mm / 7, across_mm / 10, seed + 1)
-    tissue = map_tissue(seen.section, scene.patient, scene.heading_rad, bend)
-    grain = 0.8 * texture.structure(tissue.along, tissue.across, across_mm / 4, seed + 2)
-    grain += 0.6 * texture.structure(tissue.along * 2.3, tissue.across * 1.7, across_mm / 3, seed + 4)
     patches = texture.structure(lateral_mm / 3.5, depth_mm / 1.2, across_mm / 5, seed + 3)
-
     speckle = texture.scatterers(lateral_mm, depth_mm, across_mm, seed)
+    tissue, grain = _tissue(scene, seen)
+
     clutter = acoustics.shadow_clutter(seen.cortex, beam, probe, grain)
-    gain_db = acoustics.transmission_db(tissue, seen.cortex, beam, probe)
-    gain_db += acoustics.wall_wedge_db(tissue, beam, probe)
+    gain_db = acoustics.transmission_db(tissue, seen.cortex, beam, probe) + acoustics.wall_wedge_db(tissue, beam, probe)
     gain = cv2.exp(gain_db * acoustics.NEPER_PER_DB)
     level = acoustics.backscatter(tissue, grain) * gain * (clutter == 0)
     level += clutter + acoustics.vessel_haze(tissue, beam, probe)
     field = acoustics.spread_points(speckle, level, _mirrors(scene, seen, patches) * gain, beam, probe)
-
     amplitude = acoustics.leak(cv2.magnitude(*cv2.split(field)), beam, probe)
     amplitude = _with_needle(scene, seen, amplitude)
-    amplitude = cv2.magnitude(amplitude, _noise(scene))
+
+    rng = np.random.default_rng(scene.noise_seed)
+    amplitude = cv2.magnitude(amplitude, _noise(scene, rng))
     streaks_L = patches[patches.shape[0] // 2]
-    return scanner.compress(amplitude, scene.look, probe, streaks_L)
+    grey = scanner.compress(amplitude, scene.look, probe, streaks_L)
+    return scanner.add_grain(grey, scene.look, rng)
+
+
+def _tissue(scene: Scene, seen: Survey) -> tuple[TissueMap, Array]:
+    """The tissue of the plane and its texture, standard deviation 1."""
+    seed, depth_mm = scene.patient.texture_seed, seen.section.depth
+    lateral_mm, across_mm = _tissue_plane(scene, seen)
+    bend = texture.structure(lateral_mm / 14, depth_mm / 7, across_mm / 10, seed + 1)
+    region = texture.structure(lateral_mm / 10, depth_mm / 6, across_mm / 8, seed + 5)
+    tissue = map_tissue(seen.section, scene.patient, scene.heading_rad, bend, region)
+    coarse = texture.structure(tissue.along, tissue.across, across_mm / 4, seed + 2)
+    fine = texture.structure(tissue.along * 2.3, tissue.across * 1.7, across_mm / 3, seed + 4)
+    return tissue, cv2.addWeighted(coarse, 0.8, fine, 0.6, 0.0)
 
 
 def _tissue_plane(scene: Scene, seen: Survey) -> tuple[Array, float]:
@@ -76,9 +86,9 @@ def _with_needle(scene: Scene, seen: Survey, amplitude: Array) -> Array:
     return cv2.magnitude(amplitude, echo * around) + haze
 
 
-def _noise(scene: Scene) -> Array:
+def _noise(scene: Scene, rng: np.random.Generator) -> Array:
     """Electronic noise, new in each frame: the magnitude of complex noise, less grainy where looks are averaged."""
     steady = np.float32(scene.beam.compounding)
-    power = np.random.default_rng(scene.noise_seed).standard_exponential(scene.probe.beam_shape, np.float32)
+    power = rng.standard_exponential(scene.probe.beam_shape, np.float32)
     grain = cv2.sqrt(power) * (1 - steady) + steady
     return grain * acoustics.noise_amplitude(scene.beam, scene.probe)

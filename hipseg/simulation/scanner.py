@@ -26,6 +26,7 @@ class Look:
         dynamic_range_db: between black and white.
         gamma: of the grey map; above 1 darkens the middle.
         toe: grey levels over which the map bends before black, so that weak echoes keep some grey.
+        grain: standard deviation of fine noise in grey levels, at 60.
         compounding: weight of a speckle-reduced copy, 0 none to 1 only it.
         edge: of detail put back after speckle reduction.
         lost_contact: (centre, half width) across the probe where it does not touch, as shares of its face; or None.
@@ -39,6 +40,7 @@ class Look:
     dynamic_range_db: float
     gamma: float
     toe: float
+    grain: float
     compounding: float
     edge: float
     lost_contact: tuple[float, float] | None
@@ -57,6 +59,7 @@ def draw_look(config: SimulationConfig, rng: np.random.Generator) -> Look:
         dynamic_range_db=rng.uniform(*config.dynamic_range_db),
         gamma=rng.uniform(0.85, 1.25),
         toe=rng.uniform(5.0, 20.0),
+        grain=rng.uniform(0.5, 4.5),
         compounding=rng.uniform(0.2, 0.9),
         edge=rng.uniform(0.1, 0.9),
         lost_contact=(float(edge_of_face), rng.uniform(0.03, 0.16)) if lost else None,
@@ -85,6 +88,13 @@ def compress(amplitude: Array, look: Look, probe: Probe, streaks_L: Array) -> Ar
     toe = np.float32(look.toe)
     grey = toe * cv2.log(1 + cv2.exp(np.minimum(grey, 400) / toe))
     shown: Array = cv2.pow(np.minimum(grey / 255, 1), look.gamma) * np.float32(255)
+    return shown
+
+
+def add_grain(grey: Array, look: Look, rng: np.random.Generator) -> Array:
+    """Grey levels [S, L] with the fine noise of a chain of quantisation, video and compression."""
+    noise = rng.standard_normal(grey.shape, np.float32) * np.float32(look.grain)
+    shown: Array = np.clip(grey + noise * cv2.sqrt(grey * np.float32(1 / 60)), 0, 255)
     return shown
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from hipseg.simulation.patient import Patient
 from hipseg.simulation.phantom import Section
-from hipseg.simulation.surfaces import Array
+from hipseg.simulation.surfaces import Array, smooth_step
 
 
 class Material(IntEnum):
@@ -100,7 +100,7 @@ class TissueMap:
     attenuation: Array
 
 
-def map_tissue(section: Section, patient: Patient, heading_rad: float, bend: Array) -> TissueMap:
+def map_tissue(section: Section, patient: Patient, heading_rad: float, bend: Array, region: Array) -> TissueMap:
     """Lays the tissues into a section.
 
     Args:
@@ -108,6 +108,7 @@ def map_tissue(section: Section, patient: Patient, heading_rad: float, bend: Arr
         patient: how its fibres run and what fills its recess.
         heading_rad: direction of the plane in the frontal plane; textures are laid along it.
         bend: smooth noise [S, L] of standard deviation 1 by which layers and fascicles wander.
+        region: likewise, by which tissue is here brighter and coarser, there darker and even.
     """
     material = _materials(section)
     tables = np.array([ACOUSTICS[name] for name in Material], np.float32)
@@ -116,6 +117,10 @@ def map_tissue(section: Section, patient: Patient, heading_rad: float, bend: Arr
     echo_db, contrast, along_mm, across_mm, attenuation = (tables[:, column][material] for column in range(5))
     lateral_mm = section.x * np.float32(np.cos(heading_rad)) - section.y * np.float32(np.sin(heading_rad))
     across = _across_layers(section, patient, material, lateral_mm) + 0.22 * bend
+    # Deep down the slice is thick and averages what lies side by side.
+    evenness = np.float32(0.35) * smooth_step(section.depth, 8.0, 25.0)
+    contrast *= np.clip(0.85 + 0.3 * region - evenness, 0.2, 1.3)
+    echo_db += np.float32(2.2) * region
     return TissueMap(material, lateral_mm / along_mm, across / across_mm, echo_db, contrast, attenuation)
 
 
