@@ -67,7 +67,9 @@ def test_every_option_of_every_group_composes():
 
 
 def test_a_sweep_runs_each_combination_in_a_folder_of_its_own(tmp_path: Path):
-    results = sweep("train", _describe, [f"runs_dir={tmp_path}", "seed=1,2", "model=halfres_unet,monai_unet"], schema=TrainConfig)
+    results = sweep(
+        "train", _describe, [f"runs_dir={tmp_path}", "seed=1,2", "model=halfres_unet,monai_unet"], schema=TrainConfig
+    )
     assert [result[0] for result in results] == [1, 1, 2, 2]
     assert len({result[1] for result in results}) == 4
     assert all(result[1].startswith(str(tmp_path)) for result in results)

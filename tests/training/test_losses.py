@@ -23,7 +23,7 @@ from hipseg.models.outputs import NUM_LANDMARKS, NUM_OUTPUT_CHANNELS
 from hipseg.training.losses import MarginalLoss, MultiTaskLoss, heatmap_loss, known_binary_loss, used_ids
 
 FULL = torch.eye(NUM_CLASSES, dtype=torch.bool)
-NO_NECK = [name for name in ("femoral_head", "anterior_capsule", "femoral_artery", "femoral_vein")]
+NO_NECK = ["femoral_head", "anterior_capsule", "femoral_artery", "femoral_vein"]
 seeds = st.integers(0, 2**31)
 
 
@@ -57,7 +57,9 @@ def test_repainting_an_unannotated_class_changes_nothing(seed: int):
     painted = torch.where(unannotated, 0, truth)
     swapped = logits.clone()
     swapped[:, [0, FEMORAL_NECK]] = logits[:, [FEMORAL_NECK, 0]]
-    for before, after in zip(MarginalLoss()(logits, painted, rows), MarginalLoss()(swapped, painted, rows), strict=True):
+    for before, after in zip(
+        MarginalLoss()(logits, painted, rows), MarginalLoss()(swapped, painted, rows), strict=True
+    ):
         torch.testing.assert_close(before, after, rtol=1e-5, atol=1e-6)
 
 

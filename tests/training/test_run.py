@@ -100,7 +100,7 @@ def test_a_new_run_starts_from_given_weights(configure, finished):
 
 
 def test_weights_of_another_network_are_refused(configure, finished):
-    with pytest.raises(ModelError, match="weights '.*' of shape"):
+    with pytest.raises(ModelError, match=r"weights '.*' of shape"):
         train(configure(f"init_from={finished.best}", "model.widths=[8,8,8]"))
 
 
