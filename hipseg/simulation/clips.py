@@ -1,8 +1,8 @@
 """Clips of simulated procedures on disk, each with its truth.
 
 `procedure_0000.dcm` (or .mp4, or a folder of PNG) is the recording. Beside it lie, in formats that `hipseg infer` does
-not take for recordings, `procedure_0000.truth.jsonl` (a line a frame), `procedure_0000.masks.npz` (labels_NHW, uint8)
-and `procedure_0000.preview.webp`.
+not take for recordings, `procedure_0000.truth.jsonl` (a line a frame), `procedure_0000.masks.zip` (000012.png holds the
+labels of frame 12) and `procedure_0000.preview.webp`.
 """
 
 from __future__ import annotations
@@ -10,26 +10,24 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Sequence
+import zipfile
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from hipseg.errors import OutputError
+from hipseg.io.masks import encode_mask
 from hipseg.io.records import write_json
-from hipseg.io.video_sink import VideoSink
 from hipseg.io.writing import output_errors, write_atomically
 from hipseg.simulation.config import SimulationConfig
-from hipseg.simulation.dicom import encode_dicom
 from hipseg.simulation.frames import SimulatedFrame
 from hipseg.simulation.job import Progress, SimulateConfig, generator, in_parallel
 from hipseg.simulation.preview import write_preview
 from hipseg.simulation.procedure import Procedure
+from hipseg.simulation.recordings import open_recording
 
 RUN = "simulation.json"
 _NUM_PREVIEWED = 6
@@ -57,16 +55,22 @@ def write_clips(job: SimulateConfig) -> Path:
 
 
 def write_clip(root: Path, format_: str, config: SimulationConfig, seed: int, case: int) -> None:
-    """Writes one clip; its truth comes last, so that a clip with truth is whole."""
+    """Writes one clip, frame by frame; its truth comes last, so that a clip with truth is whole."""
     procedure = Procedure(config, generator(seed, case))
-    frames = list(procedure)
-    name = _name(case)
-    {"dicom": _write_dicom, "mp4": _write_mp4, "png": _write_png}[format_](root, name, frames, procedure.frame_rate_hz)
-    write_atomically(root / f"{name}.masks.npz", _npz(np.stack([frame.labels_HW for frame in frames])))
-    shown = np.linspace(0, len(frames) - 1, min(_NUM_PREVIEWED, len(frames))).astype(int)
-    write_preview(root / f"{name}.preview.webp", [frames[index] for index in shown])
-    lines = (json.dumps(frame_truth(index, frame)) for index, frame in enumerate(frames))
-    write_atomically(_truth_path(root, case), ("\n".join(lines) + "\n").encode())
+    recording = open_recording(format_, root / _name(case), procedure.frame_rate_hz)
+    shown = set(np.linspace(0, len(procedure) - 1, _NUM_PREVIEWED).astype(int).tolist())
+    masks, lines, previewed = io.BytesIO(), [], []
+    with zipfile.ZipFile(masks, "w") as archive:
+        for index, frame in enumerate(procedure):
+            recording.write(frame)
+            archive.writestr(zipfile.ZipInfo(f"{index:06d}.png"), encode_mask(frame.labels_HW))
+            lines.append(json.dumps(frame_truth(index, frame)) + "\n")
+            if index in shown:
+                previewed.append(frame)
+    recording.finish()
+    write_atomically(root / f"{_name(case)}.masks.zip", masks.getvalue())
+    write_preview(root / f"{_name(case)}.preview.webp", previewed)
+    write_atomically(_truth_path(root, case), "".join(lines).encode())
 
 
 def frame_truth(index: int, frame: SimulatedFrame) -> dict[str, Any]:
@@ -137,36 +141,3 @@ def _record(job: SimulateConfig, *, finished: bool) -> dict[str, Any]:
         "format": job.format,
         "simulation": asdict(job.population),
     }
-
-
-def _write_dicom(root: Path, name: str, frames: Sequence[SimulatedFrame], frame_rate_hz: float) -> None:
-    images_HW = [frame.image_HW for frame in frames]
-    content = encode_dicom(images_HW, frames[0].spacing, frame_rate_hz, frames[0].patient)
-    write_atomically(root / f"{name}.dcm", content)
-
-
-def _write_mp4(root: Path, name: str, frames: Sequence[SimulatedFrame], frame_rate_hz: float) -> None:
-    part = root / f".{name}.mp4.part"
-    height, width = frames[0].image_HW.shape
-    with VideoSink(part, frame_rate_hz, height, width) as sink:
-        for frame in frames:
-            sink.write(np.repeat(frame.image_HW[..., None], 3, axis=2))
-    with output_errors(part):
-        part.replace(root / f"{name}.mp4")
-
-
-def _write_png(root: Path, name: str, frames: Sequence[SimulatedFrame], frame_rate_hz: float) -> None:
-    """Images have no rate: the truth holds the times."""
-    del frame_rate_hz
-    folder = root / name
-    with output_errors(folder):
-        folder.mkdir(exist_ok=True)
-    for index, frame in enumerate(frames):
-        _, encoded = cv2.imencode(".png", frame.image_HW)
-        write_atomically(folder / f"{index:06d}.png", encoded.tobytes())
-
-
-def _npz(labels_NHW: npt.NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, labels_NHW=labels_NHW)
-    return buffer.getvalue()

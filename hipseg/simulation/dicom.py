@@ -20,28 +20,35 @@ _JPEG_QUALITY = 92
 _CENTIMETRES = 3
 _TISSUE, _TWO_DIMENSIONAL = 1, 1
 _FRAME_TIME_TAG = 0x00181063
+_UNKNOWN = ("Laterality", "PatientOrientation")
+
+
+def encode_jpeg(image_HW: npt.NDArray[np.uint8]) -> bytes:
+    """A grey frame as baseline JPEG, the encoding that every DICOM viewer reads."""
+    _, encoded = cv2.imencode(".jpg", image_HW, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return encoded.tobytes()
 
 
 def encode_dicom(
-    images_HW: Sequence[npt.NDArray[np.uint8]], spacing: Spacing, frame_rate_hz: float, patient: str
+    jpegs: Sequence[bytes], shape: tuple[int, int], spacing: Spacing, frame_rate_hz: float, patient: str
 ) -> bytes:
     """The bytes of a DICOM file; equal arguments give equal bytes.
 
     Args:
-        images_HW: grey frames of one shape.
+        jpegs: grey frames from `encode_jpeg`.
+        shape: height and width of each, pixels.
         spacing: of their pixels, kept exactly.
         frame_rate_hz: of the clip.
         patient: a pseudonym.
     """
-    height, width = images_HW[0].shape
     dataset = Dataset()
     dataset.file_meta = _file_meta(patient)
     _identify(dataset, patient)
-    dataset.SequenceOfUltrasoundRegions = DicomSequence([_region(height, width, spacing)])
-    _describe_pixels(dataset, height, width, len(images_HW))
+    dataset.SequenceOfUltrasoundRegions = DicomSequence([_region(*shape, spacing)])
+    _describe_pixels(dataset, *shape, len(jpegs))
     dataset.FrameTime = f"{1000 / frame_rate_hz:.10g}"
     dataset.FrameIncrementPointer = _FRAME_TIME_TAG
-    dataset.PixelData = encapsulate([_jpeg(image_HW) for image_HW in images_HW])
+    dataset.PixelData = encapsulate(list(jpegs))
     dataset["PixelData"].VR = "OB"
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
@@ -65,9 +72,9 @@ def _identify(dataset: Dataset, patient: str) -> None:
     dataset.Manufacturer = "hipseg simulator"
     dataset.SoftwareVersions = __version__
     dataset.ImageType = ["DERIVED", "PRIMARY"]
-    dataset.PatientName, dataset.PatientID = "Simulated", patient
+    dataset.PatientName, dataset.PatientID = "Simulated^Patient", patient
     dataset.SeriesNumber, dataset.InstanceNumber = 1, 1
-    for name in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID", "AccessionNumber"):
+    for name in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", *_UNKNOWN):
         setattr(dataset, name, "")
     dataset.ReferringPhysicianName = ""
 
@@ -87,8 +94,3 @@ def _describe_pixels(dataset: Dataset, height: int, width: int, num_frames: int)
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns = num_frames, height, width
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
     dataset.LossyImageCompression, dataset.LossyImageCompressionMethod = "01", "ISO_10918_1"
-
-
-def _jpeg(image_HW: npt.NDArray[np.uint8]) -> bytes:
-    _, encoded = cv2.imencode(".jpg", image_HW, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return encoded.tobytes()

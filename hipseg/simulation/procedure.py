@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from hipseg.errors import UsageError
 from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.frames import SimulatedFrame, draw_scene, frame_of, reach_of_bone
 from hipseg.simulation.needle import Needle, draw_needle
@@ -53,6 +54,9 @@ class Procedure:
     Args:
         config: the population, and the clip's length and rate.
         rng: the only source of chance.
+
+    Raises:
+        UsageError: the population shows no target that its needles can reach.
     """
 
     def __init__(self, config: SimulationConfig, rng: np.random.Generator) -> None:
@@ -107,7 +111,11 @@ def _plan(config: SimulationConfig, rng: np.random.Generator) -> tuple[Scene, Ne
         span = needle.visible_span_mm(scene.probe)
         if span is not None and reach_of_bone(scene, needle) > needle.length_mm and needle.tip_is_visible(scene.probe):
             return scene, needle, span[0]
-    raise AssertionError("no scene of this configuration shows a target that a needle can reach")
+    raise UsageError(
+        f"none of {_ATTEMPTS} patients shows a target that a needle can reach",
+        where="simulation",
+        mend="widen aperture_mm, depth_mm or needle_angle_deg",
+    )
 
 
 def _needle_to(config: SimulationConfig, target_uw: PointUW, rng: np.random.Generator) -> Needle:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hipseg import anatomy
+from hipseg.errors import UsageError
 from hipseg.simulation import Procedure, SimulationConfig
 from hipseg.simulation.frames import frame_of
 from hipseg.simulation.scene import survey
@@ -79,3 +80,9 @@ def test_arteries_pulsate() -> None:
     procedure = Procedure(CONFIG.replace(view="transverse"), np.random.default_rng(2))
     assert 1.0 < procedure.script.artery_scale.max() < 1.08
     assert np.ptp(procedure.script.artery_scale) > 0.01
+
+
+def test_a_population_without_a_reachable_target_is_refused() -> None:
+    impossible = CONFIG.replace(view="longitudinal", habitus=(1.0, 1.0), depth_mm=(15.0, 20.0), num_frames=2)
+    with pytest.raises(UsageError, match="depth_mm"):
+        Procedure(impossible, np.random.default_rng(0))

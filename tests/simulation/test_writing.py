@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hipseg import anatomy
 from hipseg.cli.main import execute
@@ -19,6 +22,12 @@ from hipseg.simulation.job import generator
 
 def simulate(*arguments: object) -> int:
     return execute(["simulate", *map(str, arguments)])
+
+
+def read_masks(archive: Path) -> list[np.ndarray]:
+    """The label maps of a clip, in order."""
+    with zipfile.ZipFile(archive) as masks:
+        return [np.asarray(Image.open(io.BytesIO(masks.read(name)))) for name in sorted(masks.namelist())]
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -81,7 +90,7 @@ def test_a_clip_opens_as_a_recording_with_its_exact_scale(clip: Path) -> None:
     assert len(clips) == 1
     source = open_source(clips[0].spec)
     truth = [json.loads(line) for line in (clip / "procedure_0000.truth.jsonl").read_text().splitlines()]
-    masks = np.load(clip / "procedure_0000.masks.npz")["labels_NHW"]
+    masks = read_masks(clip / "procedure_0000.masks.zip")
     frames = list(source.frames())
     assert len(frames) == len(truth) == len(masks) == 6
     procedure = Procedure(SimulationConfig(num_frames=6), generator(4, 0))
