@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from omegaconf import OmegaConf
 
 from hipseg import DISCLAIMER, __version__
 from hipseg.export.provenance import VALIDATION
@@ -77,7 +78,7 @@ def card(release: Release) -> str:
         "## Figures",
         _figures(contract.metrics),
         "## Training configuration",
-        f"```json\n{json.dumps(release.training_config, indent=2)}\n```",
+        f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(dict(release.training_config)))}```",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 

@@ -72,11 +72,6 @@ class ShelfModel:
     fault: str | None = None
 
     @property
-    def is_whole(self) -> bool:
-        """Whether every file is there and as it was released."""
-        return self.fault is None and all(state is FileState.OK for state in self.files.values())
-
-    @property
     def size_bytes(self) -> int | None:
         """Of the model file, None when it is missing."""
         path = self.folder / MODEL_FILE
@@ -146,11 +141,12 @@ def read_model(name_or_path: str | Path) -> ModelFile:
 
 
 def _folders() -> dict[str, Path]:
-    """Models by name. A folder without the two files that make a model is something else."""
+    """Models by name. A hidden folder is an export under way, one without a model's files something else."""
     found: dict[str, Path] = {}
     for shelf in shelves():
         for folder in sorted(shelf.iterdir()):
-            if (folder / MANIFEST_FILE).is_file() or (folder / MODEL_FILE).is_file():
+            is_model = (folder / MANIFEST_FILE).is_file() or (folder / MODEL_FILE).is_file()
+            if is_model and not folder.name.startswith("."):
                 found.setdefault(folder.name, folder)
     return found
 

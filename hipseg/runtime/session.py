@@ -13,7 +13,7 @@ import onnxruntime
 
 from hipseg.errors import ModelError, UsageError, nearest_name
 from hipseg.runtime import contract as names
-from hipseg.runtime.contract import METADATA_KEY, ModelContract
+from hipseg.runtime.conformity import EXPECTED, MEND, read_contract
 from hipseg.runtime.grid import Grid
 from hipseg.runtime.models import DEFAULT_MODEL, read_model
 from hipseg.runtime.segmentation import Landmark, Segmentation
@@ -21,18 +21,7 @@ from hipseg.runtime.threads import checked_num_threads
 
 PROVIDERS = {"cpu": "CPUExecutionProvider"}
 
-_NOT_OURS = "a model written by 'hipseg export'"
 _LOG_FATAL_ONLY = 4
-
-
-class _Tensor(NamedTuple):
-    """An input or output as the contract wants it; a string is a size that must stay open."""
-
-    type: str
-    shape: tuple[int | str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.type} [{', '.join(map(str, self.shape))}]"
 
 
 class _Outputs(NamedTuple):
@@ -69,7 +58,7 @@ class Session:
         model = read_model(path_or_name)
         self.path, self.sha256 = model.path, model.sha256
         self._session: Any = _load(model.content, str(model.path), self.num_threads, provider)
-        self.contract = _checked_contract(self._session, str(model.path))
+        self.contract = read_contract(self._session, str(model.path))
 
     def segment(self, image_HW: npt.NDArray[np.uint8]) -> Segmentation:
         """Segments one image.
@@ -149,58 +138,11 @@ def _load(content: bytes, where: str, num_threads: int, provider: str) -> Any:
         return onnxruntime.InferenceSession(content, options, providers=[PROVIDERS[provider]])
     except Exception as error:  # onnxruntime's exceptions have no common base
         what = f"not an ONNX model that can be loaded ({_reason(error)})" if content else "the file is empty"
-        raise ModelError(what, where=where, expected=_NOT_OURS) from error
+        raise ModelError(what, where=where, expected=EXPECTED, mend=MEND) from error
 
 
 def _reason(error: Exception) -> str:
-    """The last part of "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Failed to load model ..."."""
+    """What onnxruntime says, without its error codes and the places in its own source code."""
     first = (str(error).splitlines() or [type(error).__name__])[0]
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", first).rstrip(". ")
-
-
-def _checked_contract(session: Any, where: str) -> ModelContract:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
-        raise ModelError(f"an ONNX model without metadata '{METADATA_KEY}'", where=where, expected=_NOT_OURS)
-    contract = ModelContract.from_json(text, where=where)
-    num_classes, num_landmarks = len(contract.classes), len(contract.landmarks)
-    outputs = {
-        names.OUTPUT_LABELS: _Tensor("uint8", ("N", "H", "W")),
-        names.OUTPUT_PROBABILITIES: _Tensor("float", ("N", num_classes, "h", "w")),
-        names.OUTPUT_LANDMARKS: _Tensor("float", ("N", num_landmarks, 4)),
-        names.OUTPUT_VIEW_SCORE: _Tensor("float", ("N",)),
-    }
-    _check_tensors("input", session.get_inputs(), {names.INPUT_IMAGE: _Tensor("uint8", ("N", "H", "W"))}, where)
-    _check_tensors("output", session.get_outputs(), outputs, where)
-    if len(session.get_inputs()) > 1:
-        raise ModelError("more than one input", where=where, expected=f"'{names.INPUT_IMAGE}' alone")
-    return contract
-
-
-def _check_tensors(kind: str, found: list[Any], wanted: dict[str, _Tensor], where: str) -> None:
-    by_name = {one.name: _Tensor(re.sub(r"tensor\((.*)\)", r"\1", one.type), tuple(one.shape)) for one in found}
-    for name, tensor in wanted.items():
-        if name not in by_name:
-            raise ModelError(f"no {kind} '{name}'", where=where, expected=str(tensor), mend="export the model again")
-        if not _fits(by_name[name], tensor):
-            raise ModelError(
-                f"{kind} '{name}' is {by_name[name]}", where=where, expected=str(tensor), mend="export the model again"
-            )
-
-
-def _fits(found: _Tensor, wanted: _Tensor) -> bool:
-    """Same type and rank; sizes that are fixed in the contract are equal, or open and checked on every frame.
-
-    A grid's size may be fixed or open; batch, height and width must be open.
-    """
-    return (
-        found.type == wanted.type
-        and len(found.shape) == len(wanted.shape)
-        and all(_size_fits(one, other) for one, other in zip(found.shape, wanted.shape, strict=True))
-    )
-
-
-def _size_fits(found: int | str | None, wanted: int | str) -> bool:
-    if isinstance(wanted, int):
-        return found == wanted or not isinstance(found, int)
-    return wanted in ("h", "w") or not isinstance(found, int)
+    said = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", first)
+    return re.sub(r"^\S*/onnxruntime/\S+ .*?\(\) ", "", said).rstrip(". ")

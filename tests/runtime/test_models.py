@@ -87,7 +87,7 @@ def test_a_manifest_without_checksums_is_a_fault(shelf: Path, text: str) -> None
     (shelf / "hip-good" / "manifest.json").write_text(text)
     with pytest.raises(ModelError, match=r"manifest\.json"):
         find_model("hip-good")
-    assert not found("hip-good").is_whole
+    assert found("hip-good").state.startswith("manifest.json")
 
 
 def found(name: str) -> models.ShelfModel:
@@ -104,6 +104,11 @@ def test_the_shelf_tells_the_state_of_every_file(shelf: Path) -> None:
     assert "model.onnx missing" in model.state
     assert "card.md changed" in model.state
     assert model.size_bytes is None
+
+
+def test_an_export_under_way_is_not_listed(shelf: Path) -> None:
+    put_model(shelf / ".hip-next-x1")
+    assert ".hip-next-x1" not in {model.name for model in list_models()}
 
 
 def test_the_first_of_two_shelves_wins(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
