@@ -79,8 +79,6 @@ ACOUSTICS: dict[Material, Acoustic] = {
     Material.BONE: Acoustic(-60, 0.4, 3.0, 0.39, 3.0),
 }
 
-MUSCLES = (Material.PSOAS, Material.SARTORIUS, Material.RECTUS, Material.PECTINEUS)
-
 
 @dataclass(frozen=True, slots=True)
 class TissueMap:
