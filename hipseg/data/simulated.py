@@ -31,7 +31,7 @@ def write_dataset(job: SimulateConfig) -> Path:
         OutputError: the folder cannot be written or holds something else.
     """
     root, progress = Path(job.out), Progress(job.case_count, "frames")
-    previewed: list[SimulatedFrame] = []
+    previewed: dict[int, SimulatedFrame] = {}
     with DatasetWriter(root, _manifest(job), overwrite=job.overwrite) as writer:
         pending = [case for case in range(job.case_count) if _id(case) not in writer]
         for _ in range(job.case_count - len(pending)):
@@ -40,9 +40,11 @@ def write_dataset(job: SimulateConfig) -> Path:
         for case, frame in zip(pending, in_parallel(task, pending, job.num_workers), strict=True):
             _add(writer, case, frame)
             if case < _NUM_PREVIEWED:
-                previewed.append(frame)
+                previewed[case] = frame
             progress.advance()
-    write_preview(root / PREVIEW, previewed)
+    # Cases of an interrupted run are made again: the sheet does not depend on where it stopped.
+    shown = range(min(job.case_count, _NUM_PREVIEWED))
+    write_preview(root / PREVIEW, [previewed.get(case) or task(case) for case in shown])
     return root
 
 
