@@ -22,7 +22,7 @@ def train(
 ) -> None:
     """Train a network.
 
-    Presets: experiment=demo (minutes), experiment=released (the released model), experiment=smoke (two steps).
+    Presets: experiment=demo (minutes), experiment=hip_first (the released model), experiment=smoke (two steps).
     A stopped run goes on with resume=RUN_FOLDER, exactly as if it had not stopped.
     """
     from hipseg.configuration import sweep, to_yaml

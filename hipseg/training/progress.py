@@ -1,4 +1,4 @@
-"""What a person sees while a training runs, on a terminal or in a log."""
+"""What a person sees while a training runs, on a terminal or in a log. All of it goes to stderr."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import RichProgressBar
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hipseg.errors import UsageError, nearest_name
 from hipseg.training.module import SegmentationTask
@@ -16,7 +17,7 @@ KINDS = ("auto", "bar", "lines", "off")
 
 
 def progress_callbacks(kind: str) -> list[Callback]:
-    """The callbacks that show progress on stderr.
+    """The callback that shows progress.
 
     Args:
         kind: "auto" (a bar on a terminal, lines elsewhere), "bar", "lines", "off".
@@ -28,12 +29,10 @@ def progress_callbacks(kind: str) -> list[Callback]:
         raise UsageError(f"unknown kind '{kind}'", where="trainer.progress", mend=nearest_name(kind, KINDS))
     if kind == "off":
         return []
-    if kind == "bar" or (kind == "auto" and sys.stderr.isatty()):
-        return [RichProgressBar(console_kwargs={"stderr": True}), ProgressLines(seconds=float("inf"))]
-    return [ProgressLines()]
+    return [StepBar() if kind == "bar" or (kind == "auto" and sys.stderr.isatty()) else StepLines()]
 
 
-class ProgressLines(Callback):
+class StepLines(Callback):
     """A line now and then, and one after each validation.
 
     Args:
@@ -58,27 +57,68 @@ class ProgressLines(Callback):
         if now - self._spoken < self._seconds:
             return
         self._spoken = now
-        rate = (trainer.global_step - self._first_step) / (now - self._begun)
-        left_s = (trainer.max_steps - trainer.global_step) / rate
-        _say(
+        steps_a_second = (trainer.global_step - self._first_step) / (now - self._begun)
+        left_s = (trainer.max_steps - trainer.global_step) / steps_a_second
+        print(
             f"step {trainer.global_step}/{trainer.max_steps}, loss {outputs['loss'].item():.3f}, "
-            f"{rate * len(batch['image']):.0f} images/s, {_duration(left_s)} left"
+            f"{steps_a_second * len(batch['image']):.0f} images/s, {_duration(left_s)} left",
+            file=sys.stderr,
+            flush=True,
         )
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Says what validation found."""
-        if not isinstance(module, SegmentationTask) or not module.figures:
-            return
-        shown = [
-            f"{name.removeprefix('dice/').replace('_', ' ')} {figure.value:.3f} (n={figure.num_cases})"
-            for name, figure in module.figures.items()
-            if figure.num_cases
-        ]
-        _say(f"step {trainer.global_step}, validation: " + ", ".join(shown))
+        if isinstance(module, SegmentationTask):
+            print(f"step {trainer.global_step}, {figures_line(module)}", file=sys.stderr, flush=True)
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+class StepBar(Callback):
+    """One bar over all steps of the run, with the loss, and a line above it after each validation."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+
+    def on_train_start(self, trainer: Trainer, _module: LightningModule) -> None:
+        """Shows the bar."""
+        self._task = self._progress.add_task("", total=trainer.max_steps, completed=trainer.global_step, loss=0.0)
+        self._progress.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, _module: LightningModule, outputs: Any, _batch: Any, _batch_index: int
+    ) -> None:
+        """Moves it."""
+        self._progress.update(self._task, completed=trainer.global_step, loss=outputs["loss"].item())
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Says what validation found."""
+        if isinstance(module, SegmentationTask):
+            self._progress.console.print(f"step {trainer.global_step}, {figures_line(module)}", highlight=False)
+
+    def on_train_end(self, _trainer: Trainer, _module: LightningModule) -> None:
+        """Leaves the bar as it is."""
+        self._progress.stop()
+
+    def on_exception(self, _trainer: Trainer, _module: LightningModule, _exception: BaseException) -> None:
+        """Gives the terminal back."""
+        self._progress.stop()
+
+
+def figures_line(module: SegmentationTask) -> str:
+    """The latest validation in one line, n beside each figure."""
+    shown = [
+        f"{name.removeprefix('dice/').replace('_', ' ')} {figure.value:.3f} (n={figure.num_cases})"
+        for name, figure in module.figures.items()
+        if figure.num_cases
+    ]
+    return "validation: " + (", ".join(shown) or "no cases")
 
 
 def _duration(seconds: float) -> str:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hipseg.errors import UsageError
+from hipseg.runtime.threads import usable_cores
 from hipseg.training.averaging import MovingAverage
 from hipseg.training.checkpoint import CONFIG_KEY, find_checkpoint, load_weights, read_checkpoint, read_weights
 from hipseg.training.checkpointing import SCORE, RandomState, RunCheckpoints
@@ -145,7 +146,7 @@ def prepare_process(config: DictConfig) -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     lightning.seed_everything(config.seed, verbose=False)
     if config.trainer.accelerator in ("auto", "cpu") and not torch.cuda.is_available():
-        torch.set_num_threads(config.trainer.num_threads or len(os.sched_getaffinity(0)))
+        torch.set_num_threads(config.trainer.num_threads or usable_cores())
 
 
 def make_task(config: DictConfig, resumed_from: Path | None = None) -> SegmentationTask:
