@@ -43,6 +43,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield _entry("DICOM", f"without decoder: {', '.join(missing)}" if missing else f"all {len(codecs['dicom'])} decode")
     encoder, decoder = _or_missing(codecs["h264_encoder"]), _or_missing(codecs["h264_decoder"])
     yield _entry("H.264", f"encoder {encoder}, decoder {decoder}")
+    for problem in report["problems"]:
+        yield _entry("problem", problem)
     state = "complete" if extra["installed"] else f"not installed (missing: {', '.join(extra['missing'])})"
     yield _entry("training", state)
 

@@ -1,54 +1,61 @@
-"""What this installation consists of and can do, found out without loading anything heavy."""
+"""What this installation consists of and can do. A part that is broken is reported, not stumbled over."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import re
 from importlib import metadata
-from typing import Any
-
-import av
-import onnxruntime
-from pydicom import uid
-from pydicom.pixels.decoders.base import get_decoder
+from types import ModuleType
+from typing import Any, Literal
 
 from hipseg import DISCLAIMER, __version__
 from hipseg.cli.models import describe
 from hipseg.runtime.models import list_models
 from hipseg.runtime.threads import allowed_cpus, cgroup_quota, physical_cores, usable_cores
 
-H264 = "libx264"
-
-_PIXELS = {
-    "uncompressed": uid.ExplicitVRLittleEndian,
-    "RLE": uid.RLELossless,
-    "JPEG baseline": uid.JPEGBaseline8Bit,
-    "JPEG extended": uid.JPEGExtended12Bit,
-    "JPEG lossless": uid.JPEGLosslessSV1,
-    "JPEG-LS lossless": uid.JPEGLSLossless,
-    "JPEG-LS near-lossless": uid.JPEGLSNearLossless,
-    "JPEG 2000 lossless": uid.JPEG2000Lossless,
-    "JPEG 2000": uid.JPEG2000,
+_WITH_MACHINE_CODE = ("numpy", "cv2", "onnxruntime", "pydicom", "av")
+_TRANSFER_SYNTAXES = {
+    "uncompressed": "ExplicitVRLittleEndian",
+    "RLE": "RLELossless",
+    "JPEG baseline": "JPEGBaseline8Bit",
+    "JPEG extended": "JPEGExtended12Bit",
+    "JPEG lossless": "JPEGLosslessSV1",
+    "JPEG-LS lossless": "JPEGLSLossless",
+    "JPEG-LS near-lossless": "JPEGLSNearLossless",
+    "JPEG 2000 lossless": "JPEG2000Lossless",
+    "JPEG 2000": "JPEG2000",
 }
+_H264_ENCODER, _H264_DECODER = "libx264", "h264"
 _REQUIREMENT = re.compile(r"^(?P<name>[\w.-]+)(?:.*extra == [\"'](?P<extra>\w+)[\"'])?")
 
 
 def inspect_installation() -> dict[str, Any]:
-    """Versions, providers, processors, models, codecs and the training extra, ready for JSON."""
+    """Versions, providers, processors, models, codecs and the training extra, ready for JSON.
+
+    The training extra is looked up, not imported. Whatever is missing or broken stands in "problems".
+    """
     required = _requirements()
+    packages = {name: _version(name) for name in required.get("", [])}
+    modules, faults = _import_all()
     missing = [name for name in required.get("train", []) if _version(name) is None]
     return {
         "hipseg": __version__,
         "disclaimer": DISCLAIMER,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in required.get("", [])},
-        "providers": onnxruntime.get_available_providers(),
+        "packages": packages,
+        "providers": modules["onnxruntime"].get_available_providers() if "onnxruntime" in modules else [],
         "cpu": _cpu(),
         "models": [describe(model) for model in list_models()],
-        "codecs": _codecs(),
+        "codecs": {
+            "dicom": {name: _decodes(syntax, modules) for name, syntax in _TRANSFER_SYNTAXES.items()},
+            "h264_encoder": _codec(_H264_ENCODER, "w", modules),
+            "h264_decoder": _codec(_H264_DECODER, "r", modules),
+        },
         "training_extra": {"installed": not missing, "missing": missing},
+        "problems": [f"{name} is not installed" for name, version in packages.items() if version is None] + faults,
     }
 
 
@@ -68,6 +75,18 @@ def _version(package: str) -> str | None:
         return None
 
 
+def _import_all() -> tuple[dict[str, ModuleType], list[str]]:
+    """The modules that can be loaded, and what is wrong with the others: a version alone proves nothing."""
+    modules: dict[str, ModuleType] = {}
+    faults = []
+    for name in _WITH_MACHINE_CODE:
+        try:
+            modules[name] = importlib.import_module(name)
+        except (ImportError, OSError) as error:
+            faults.append(f"{name} cannot be loaded ({(str(error).splitlines() or ['no reason given'])[0]})")
+    return modules, faults
+
+
 def _cpu() -> dict[str, Any]:
     allowed = allowed_cpus()
     return {
@@ -79,17 +98,23 @@ def _cpu() -> dict[str, Any]:
     }
 
 
-def _codecs() -> dict[str, Any]:
-    return {
-        "dicom": {name: get_decoder(syntax).is_available for name, syntax in _PIXELS.items()},
-        "h264_encoder": H264 if _has_codec(H264, "w") else None,
-        "h264_decoder": "h264" if _has_codec("h264", "r") else None,
-    }
-
-
-def _has_codec(name: str, mode: Any) -> bool:
-    try:
-        av.Codec(name, mode)
-    except av.codec.codec.UnknownCodecError:
+def _decodes(transfer_syntax: str, modules: dict[str, ModuleType]) -> bool:
+    if "pydicom" not in modules:
         return False
-    return True
+    from pydicom import uid
+    from pydicom.pixels.decoders.base import get_decoder
+
+    return bool(get_decoder(getattr(uid, transfer_syntax)).is_available)
+
+
+def _codec(name: str, mode: Literal["r", "w"], modules: dict[str, ModuleType]) -> str | None:
+    """The name, where PyAV's FFmpeg has a codec of it."""
+    if "av" not in modules:
+        return None
+    from av.codec.codec import Codec, UnknownCodecError
+
+    try:
+        Codec(name, mode)
+    except UnknownCodecError:
+        return None
+    return name

@@ -15,7 +15,10 @@ from omegaconf import OmegaConf
 from hipseg.anatomy import CLASS_NAMES
 from hipseg.cli.main import execute
 from hipseg.data.manifest import DatasetManifest, DatasetWriter
+from hipseg.errors import ModelError
+from hipseg.export.config import ExportConfig
 from hipseg.export.provenance import training_data
+from hipseg.export.release import export_run
 from hipseg.models.halfres_unet import HalfResUNet
 from hipseg.runtime.models import read_model, sha256_of
 from hipseg.runtime.session import Session
@@ -179,6 +182,18 @@ def test_a_wrong_setting_is_one_line(
     assert execute([*export_of(run, "second", refused), change]) == code
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), ModelError("no agreement"), OSError(28, "No space left")])
+def test_an_export_that_ends_early_leaves_nothing(
+    run: Path, refused: Path, fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end_early(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("hipseg.export.release.export_model", end_early)
+    with pytest.raises(type(fault)):
+        export_run(ExportConfig(run=str(run), name="second", out=str(refused)))
 
 
 def test_data_without_its_licence_is_refused_unless_allowed(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,25 @@ def test_the_doctor_sees_what_is_installed(model: Path, capsys: pytest.CaptureFi
     assert all(report["codecs"]["dicom"].values())
     assert report["codecs"]["h264_encoder"] == "libx264"
     assert report["cpu"]["threads"] >= 1
+    assert report["problems"] == []
     assert execute(["doctor"]) == 0
+
+
+def test_the_doctor_survives_what_it_is_called_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    report = answer(capsys, "doctor", "--json")
+    (problem,) = report["problems"]
+    assert "av cannot be loaded" in problem
+    assert report["codecs"]["h264_encoder"] is None
+
+
+@pytest.mark.usefixtures("model")
+def test_the_training_extra_is_looked_up_and_not_imported() -> None:
+    code = "from hipseg.cli.main import execute; execute(['doctor']); import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "monai", "lightning", "scipy", "onnx"} & set(done.stdout.split())
 
 
 def test_the_doctor_leaves_with_4_when_a_model_has_changed(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
