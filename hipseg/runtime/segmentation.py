@@ -16,7 +16,7 @@ class Landmark:
 
     Attributes:
         x_px, y_px: pixels of the segmented image, pixel centres at integers.
-        sigma_px: standard deviation of the position, pixels.
+        sigma_px: standard deviation of the position on one axis, pixels; large where there are several candidates.
         visibility: probability that the point is in the image, 0-1.
     """
 
