@@ -71,6 +71,7 @@ def train(config: DictConfig) -> RunResult:
     prepare_process(config)
     start = find_checkpoint(config.resume, prefer="last") if config.resume else None
     task, data = make_task(config, start), make(config.data, "data")
+    data.setup("fit")  # the trainer does so again, at no cost; here a missing data set leaves no folder behind
     folder = RunFolder(start.parent.parent) if start else RunFolder.create(config)
     interruption = Interruption()
     checkpoints = RunCheckpoints(folder.checkpoints, config, interruption)

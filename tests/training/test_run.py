@@ -12,7 +12,7 @@ import torch
 from omegaconf import OmegaConf
 
 from hipseg.configuration import compose, config_folder
-from hipseg.errors import ModelError, OutputError, UsageError
+from hipseg.errors import ModelError, OutputError, SourceError, UsageError
 from hipseg.models.outputs import NUM_OUTPUT_CHANNELS
 from hipseg.training.checkpoint import load_network, read_checkpoint
 from hipseg.training.config import TrainConfig
@@ -139,6 +139,12 @@ def test_a_loss_that_is_not_finite_stops_the_run(configure, tmp_path: Path, monk
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageError, match=r"step 0.*not finite.*optimizer\.lr"):
         train(configure("loss._target_=broken_loss.Broken"))
+
+
+def test_a_missing_data_set_leaves_no_run_behind(configure, tmp_path: Path):
+    with pytest.raises(SourceError, match="nowhere"):
+        train(configure("data.train.simulated.root=nowhere"))
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
