@@ -35,12 +35,9 @@ class Interruption:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._process:
-            # A worker that prepares data: Ctrl-C reaches it too, but the training process says when it ends. A
-            # SIGTERM is meant for it alone (that is how it is told to end).
-            if number == signal.SIGTERM:
-                os._exit(0)
+            # A worker that prepares data: Ctrl-C reaches it too, but the training process says when it ends.
             return
         if self.requested:
             raise TrainingInterrupted

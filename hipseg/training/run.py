@@ -80,7 +80,10 @@ def train(config: DictConfig) -> RunResult:
     with interruption.listening():
         try:
             trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
-        except TrainingInterrupted:
+        except (TrainingInterrupted, RuntimeError):
+            # A signal to the whole process group ends data workers, which PyTorch reports as a RuntimeError.
+            if not interruption.requested:
+                raise
             print(f"stopped; go on with: hipseg train resume={folder.path}", file=sys.stderr, flush=True)
             raise KeyboardInterrupt from None
     write_summary(folder)
