@@ -22,7 +22,7 @@ step "2/6 Train the fast network on them for a few minutes" \
 step "3/6 Export one self-describing ONNX file; refused unless onnxruntime agrees with PyTorch" \
     "$HIPSEG" export run="$OUT/run" name=demo out="$OUT/models"
 step "4/6 Simulate a procedure that no network has seen" \
-    "$HIPSEG" simulate out="$OUT/procedure" format=dicom num_cases=1 seed=2026
+    "$HIPSEG" simulate out="$OUT/procedure" format=dicom num_cases=1 seed=2027 simulation=longitudinal simulation.curvilinear_share=0
 step "5/6 Watch it with the fresh model" \
     "$HIPSEG" infer "$OUT/procedure" --out "$OUT/fresh" --model "$OUT/models/demo/model.onnx"
 step "6/6 Watch it with the released model" \

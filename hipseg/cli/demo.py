@@ -35,7 +35,10 @@ def demo(
 
 
 def demo_clip() -> Path:
-    """The simulated clip that is part of the package.
+    """The simulated clip that is part of the package: a needle on its way past a branch of the artery.
+
+    It is procedure 2 of `hipseg simulate format=dicom num_cases=3 num_frames=48 seed=2026 simulation=longitudinal
+    simulation.curvilinear_share=0`.
 
     Raises:
         UsageError: this installation came without it.
