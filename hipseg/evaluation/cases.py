@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hipseg.anatomy import BONES, CLASS_NAMES, NEEDLE, VESSELS
+from hipseg.anatomy import BACKGROUND, BONES, CLASS_NAMES, NEEDLE, VESSELS
 from hipseg.data.manifest import Case, DatasetManifest
 from hipseg.evaluation.segmentation import (
     CortexAgreement,
@@ -86,6 +86,8 @@ def annotated_groups(manifest: DatasetManifest, case: Case) -> dict[str, tuple[i
     merged = case.merged if case.merged is not None else manifest.merged
     groups: dict[str, tuple[int, ...]] = {}
     for name in annotated:
+        if name == CLASS_NAMES[BACKGROUND]:
+            continue  # easy, and everywhere: it says nothing
         members = tuple(sorted(CLASS_NAMES.index(member) for member in merged.get(name, (name,))))
         groups[VESSELS_NAME if members == VESSELS else name] = members
     if all(CLASS_NAMES[vessel] in groups for vessel in VESSELS):

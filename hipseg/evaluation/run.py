@@ -18,6 +18,7 @@ from hipseg.evaluation.segmentation import LabelsHW
 from hipseg.evaluation.summary import summarise
 from hipseg.frame import ImageHW
 from hipseg.io import write_json
+from hipseg.io.writing import output_errors
 from hipseg.runtime.session import Session
 
 
@@ -45,6 +46,8 @@ def evaluate_model(*, model: str, data: Path, split: str, out: Path, num_threads
     chosen = [case for case in cases if case.split == split]
     if not chosen:
         raise UsageError(f"no case in split '{split}'", where=data, mend="choose another split")
+    with output_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
     session = Session(model, num_threads=num_threads)
     try:
         shown = track(chosen, description=manifest.name, console=Console(file=sys.stderr))
