@@ -32,12 +32,19 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @contextmanager
 def running(command: list[str], out: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "--out", str(out)], stderr=subprocess.PIPE, text=True, preexec_fn=_hear_interrupts
+    )
     try:
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+def _hear_interrupts() -> None:
+    """A suite that runs in a shell's background hands down an ignored SIGINT; a user's terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_lines(path: Path, number: int) -> None:
