@@ -37,12 +37,13 @@ VERBS: dict[str, Verb] = {
     "train": Verb("Train a network.", _WORKSHOP),
     "export": Verb("Turn a trained network into the one self-describing model file.", _WORKSHOP),
     "evaluate": Verb("Measure a model on a data set, patient by patient.", _WORKSHOP),
-    "benchmark": Verb("Measure the speed of models on this machine.", _WORKSHOP),
+    "benchmark": Verb("Measure models, data and simulator.", _WORKSHOP),
 }
 
 TRAINING_EXTRA = frozenset(
     {"torch", "monai", "albumentations", "lightning", "hydra", "onnx", "onnxscript", "scipy", "safetensors", "joblib"}
-    | {"tensorboard", "matplotlib"}
+    | {"tensorboard", "matplotlib", "pandas", "pyarrow", "skimage", "sklearn", "pycocotools", "nrrd", "nibabel"}
+    | {"highdicom", "defusedxml", "jsonschema", "dicomanonymizer"}
 )
 
 

@@ -1,4 +1,4 @@
-"""`hipseg data`: import annotated ultrasound, and see what a data set holds."""
+"""`hipseg data import` and `hipseg data list`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,7 @@ import typer
 if TYPE_CHECKING:
     from hipseg.data.importers.recipe import SplitCount
 
-data = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Import annotated ultrasound, and see what a data set holds.",
-)
 
-
-@data.command("import")
 def import_(
     recipe: str = typer.Argument(help="Name of a recipe (femoral, vessels, muscle), or the path of a YAML file."),
     source: Path = typer.Option(help="Folder of the images and annotations."),
@@ -39,7 +32,6 @@ def import_(
     _print_counts(counts)
 
 
-@data.command("list")
 def list_(folder: Path = typer.Argument(help="Folder of a data set.")) -> None:
     """Show how many images and persons each split holds, and how many images show each class."""
     from hipseg.data.importers.recipe import count_dataset

@@ -1,4 +1,4 @@
-"""`hipseg benchmark`: the speed of models on this machine."""
+"""`hipseg benchmark latency`: the speed of a model on this machine."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ from typing import Annotated
 
 import typer
 
-benchmark = typer.Typer(add_completion=False, no_args_is_help=True, help="Measure the speed of models on this machine.")
 
-
-@benchmark.callback()
-def _benchmark() -> None:
-    """Measure the speed of models on this machine."""
-
-
-@benchmark.command()
 def latency(
     model: Annotated[
         str | None, typer.Option(help="Name on the shelf or a model file.", show_default="the released model")

@@ -1,0 +1,12 @@
+"""`hipseg data`: one module a verb, heavy imports inside its function."""
+
+from __future__ import annotations
+
+import typer
+
+from hipseg.cli.data.importing import import_, list_
+
+data = typer.Typer(add_completion=False, no_args_is_help=True, help="Import, check and describe data sets.")
+
+data.command("import")(import_)
+data.command("list")(list_)
