@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hipseg.anatomy import CLASS_NAMES
+from hipseg.anatomy import BACKGROUND, CLASS_NAMES
 from hipseg.data.reading import ImageHW, LabelsHW, load_dataset, read_image, read_labels
 from hipseg.data.records import Case, DatasetManifest
 from hipseg.data.sample import IN_IMAGE, Sample, landmark_array, membership, sample_of_case
@@ -80,10 +80,24 @@ class CaseReader:
 
 
 class DiskSource:
-    """Draws evenly from the cases of a data set on disk; arguments as in `CaseReader`."""
+    """Draws evenly from the cases of a data set on disk.
 
-    def __init__(self, root: str | Path, *, split: str = "train", cache_megabytes: int = 2048) -> None:
+    Args:
+        root, split, cache_megabytes: as in `CaseReader`.
+        unknown_is_background: takes what nobody annotated as background. Wrong, and here for one purpose: to measure
+            what partial labels are worth (configs/experiment/unknown_as_background.yaml).
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        split: str = "train",
+        cache_megabytes: int = 2048,
+        unknown_is_background: bool = False,
+    ) -> None:
         self._root, self._split, self._cache_megabytes = root, split, cache_megabytes
+        self._unknown_is_background = unknown_is_background
 
     @functools.cached_property
     def reader(self) -> CaseReader:
@@ -96,7 +110,10 @@ class DiskSource:
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """One case of the split."""
-        return self.reader.sample(int(rng.integers(len(self.reader))))
+        sample = self.reader.sample(int(rng.integers(len(self.reader))))
+        if self._unknown_is_background:
+            sample.membership_CC[BACKGROUND] = np.arange(len(CLASS_NAMES)) == BACKGROUND
+        return sample
 
 
 class SimulationSource:
