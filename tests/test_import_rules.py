@@ -13,10 +13,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 TRAINING_ONLY = {
     "torch", "torchmetrics", "monai", "lightning", "pytorch_lightning", "albumentations", "scipy", "hydra", "onnx",
-    "onnxscript", "safetensors", "matplotlib", "joblib",
+    "onnxscript", "safetensors", "matplotlib", "joblib", "pandas", "pyarrow", "skimage", "sklearn", "pycocotools",
+    "nrrd", "nibabel", "highdicom", "defusedxml", "jsonschema", "dicomanonymizer", "dask",
 }  # fmt: skip
 VOCABULARY = {"anatomy", "frame", "errors"}
-LIGHT_ROOMS = VOCABULARY | {"io", "runtime", "guidance", "display"}
+LIGHT_ROOMS = VOCABULARY | {"io", "runtime", "guidance", "display", "pages"}
 CLINICIAN_VERBS = {"infer", "models", "doctor", "demo", "main"}
 STREAM = ["io", "runtime", "guidance", "display"]
 

@@ -43,7 +43,7 @@ VERBS: dict[str, Verb] = {
 TRAINING_EXTRA = frozenset(
     {"torch", "monai", "albumentations", "lightning", "hydra", "onnx", "onnxscript", "scipy", "safetensors", "joblib"}
     | {"tensorboard", "matplotlib", "pandas", "pyarrow", "skimage", "sklearn", "pycocotools", "nrrd", "nibabel"}
-    | {"highdicom", "defusedxml", "jsonschema", "dicomanonymizer"}
+    | {"highdicom", "defusedxml", "jsonschema", "dicomanonymizer", "dask"}
 )
 
 
