@@ -1,8 +1,8 @@
 """Vector plots in one house style; the only module that imports matplotlib for reports.
 
 Colours are those of Okabe and Ito (2008), told apart by the colour-blind; each comes with a line style and a marker of
-its own, so that a page printed in grey still reads. The same figure gives the same bytes. Importing this module sets the style
-for the whole process, since labels and legends take theirs from it long after the figure was made.
+its own, so that a page printed in grey still reads. The same figure gives the same bytes. Importing this module sets
+the style for the whole process: labels and legends take theirs from it long after the figure was made.
 """
 
 from __future__ import annotations
