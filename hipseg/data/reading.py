@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hipseg.data.clip_reading import read_clip_frame
 from hipseg.data.records import Case, DatasetManifest
 from hipseg.errors import SourceError
 
@@ -52,9 +53,13 @@ def load_dataset(root: str | Path, *, verify: bool = False) -> tuple[DatasetMani
 
 def verify_checksums(root: Path, cases: Iterable[Case]) -> None:
     """Compares every image and mask with its checksum. Raises SourceError at the first that is missing or differs."""
+    verified: set[tuple[str, str | None]] = set()  # the frames of a clip share its file
     for case in cases:
         for name, expected in ((case.image, case.sha256), (case.mask, case.mask_sha256)):
-            if name is not None and hashlib.sha256(_read(root / name)).hexdigest() != expected:
+            if name is None or (name, expected) in verified:
+                continue
+            verified.add((name, expected))
+            if file_sha256(root / name) != expected:
                 raise SourceError(
                     f"changed since it was recorded (case '{case.id}')",
                     where=root / name,
@@ -64,7 +69,15 @@ def verify_checksums(root: Path, cases: Iterable[Case]) -> None:
 
 
 def read_image(root: Path, case: Case) -> ImageHW:
-    """The grey image of a case, uint8 [H, W]. Raises SourceError when it cannot be decoded."""
+    """The grey image of a case, uint8 [H, W]: a picture, or the frame of a clip.
+
+    Frames of a clip are fastest in ascending order: the clip stays open between calls.
+
+    Raises:
+        SourceError: it cannot be decoded, or the clip has no such frame.
+    """
+    if case.frame is not None:
+        return read_clip_frame(root / case.image, case.frame)
     image_HW = cv2.imdecode(np.frombuffer(_read(root / case.image), np.uint8), cv2.IMREAD_GRAYSCALE)
     if image_HW is None:
         raise SourceError("not an image this installation can decode", where=root / case.image)
@@ -90,6 +103,15 @@ def read_indexed_png(path: Path) -> LabelsHW:
     except (OSError, SyntaxError) as error:
         raise SourceError(f"not an image ({error})", where=path) from error
     return labels_HW
+
+
+def file_sha256(path: Path) -> str:
+    """The checksum of a file, read piece by piece. Raises SourceError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"cannot be read ({error.strerror})", where=path) from error
 
 
 def _read(path: Path) -> bytes:

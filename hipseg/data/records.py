@@ -67,14 +67,18 @@ class DatasetManifest:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One annotated image.
+    """One annotated image: a file of its own, or one frame of a clip that is kept as it came.
 
     Attributes:
         id: unique in the data set, and a safe file name.
         image, mask: paths relative to the data set's folder, "/" between parts. A case without a mask is unlabelled.
+            The mask is always of this one image.
         patient: who was scanned, a pseudonym. A patient lies in one split only.
         split: "train", "val" or "test".
         sha256, mask_sha256: of the two files, hexadecimal.
+        frame: index in `image`, from 0, where that is a DICOM or video clip; None for a picture.
+        clip: names the recording this image is a frame of, so that results can be told by clip; None when alone.
+        time_s: when in its clip the image was taken, seconds from the first frame.
         device: the scanner, where known.
         view: "longitudinal", "transverse", or what else the source calls it.
         spacing_mm: pixel size as (row, column), None when unknown.
@@ -92,6 +96,9 @@ class Case:
     split: str
     sha256: str
     mask_sha256: str | None = None
+    frame: int | None = None
+    clip: str | None = None
+    time_s: float | None = None
     device: str | None = None
     view: str | None = None
     spacing_mm: tuple[float, float] | None = None
@@ -117,6 +124,9 @@ class Case:
             split=record.one_of("split", SPLITS),
             sha256=record.text("sha256"),
             mask_sha256=record.optional_text("mask_sha256"),
+            frame=record.index("frame"),
+            clip=record.identifier("clip") if record.get("clip") is not None else None,
+            time_s=record.time("time_s"),
             device=record.optional_text("device"),
             view=record.optional_text("view"),
             spacing_mm=record.spacing("spacing_mm"),
@@ -164,6 +174,20 @@ class _Record:
         if not _SAFE_ID.fullmatch(value):
             raise self.fault(name, "letters, digits, '.', '_' and '-'")
         return value
+
+    def index(self, name: str) -> int | None:
+        value = self.get(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            raise self.fault(name, "a whole number from 0, or null")
+        return value
+
+    def time(self, name: str) -> float | None:
+        value = self.get(name)
+        if value is None:
+            return None
+        if not _is_number(value) or not math.isfinite(value) or value < 0:
+            raise self.fault(name, "seconds from 0, or null")
+        return float(value)
 
     def path(self, name: str, *, optional: bool = False) -> str | None:
         if optional and self.get(name) is None:
@@ -241,10 +265,14 @@ def _pair(value: object) -> tuple[float, float] | None:
     """Two finite numbers, or None when the value is anything else."""
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         return None
-    if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in value):
+    if not all(map(_is_number, value)):
         return None
     first, second = float(value[0]), float(value[1])
     return (first, second) if math.isfinite(first) and math.isfinite(second) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _shown(value: object) -> str:

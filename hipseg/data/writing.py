@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, TypedDict, Unpack
 
 import cv2
 import numpy as np
 
 from hipseg.anatomy import IGNORED, NUM_CLASSES
-from hipseg.data.reading import CASES, JOURNAL, MANIFEST, ImageHW, LabelsHW, read_case, refuse_leakage
+from hipseg.data.reading import CASES, JOURNAL, MANIFEST, ImageHW, LabelsHW, file_sha256, read_case, refuse_leakage
 from hipseg.data.records import Case, DatasetManifest, Merged, PointXY
 from hipseg.errors import OutputError, SourceError
 from hipseg.io.masks import encode_mask
@@ -24,7 +26,38 @@ from hipseg.io.writing import output_errors, write_atomically
 if sys.platform != "win32":
     import fcntl
 
-IMAGES, MASKS = "images", "masks"
+IMAGES, MASKS, CLIPS = "images", "masks", "clips"
+_JPEG_MARK = b"\xff\xd8\xff"
+
+
+class CaseFields(TypedDict, total=False):
+    """What may be known of a case beyond its image; as in `Case`."""
+
+    device: str | None
+    view: str | None
+    spacing_mm: tuple[float, float] | None
+    annotated: Sequence[str] | None
+    merged: Merged | None
+    landmarks: Mapping[str, PointXY | None] | None
+    hip_view: bool | None
+    truth: Mapping[str, Any] | None
+    clip: str | None
+    time_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClip:
+    """A clip that lies in a data set.
+
+    Attributes:
+        id: of the clip.
+        image: path relative to the data set's folder.
+        sha256: of the file.
+    """
+
+    id: str
+    image: str
+    sha256: str
 
 
 class DatasetWriter:
@@ -79,14 +112,8 @@ class DatasetWriter:
         labels_HW: LabelsHW | None,
         patient: str,
         split: str,
-        device: str | None = None,
-        view: str | None = None,
-        spacing_mm: tuple[float, float] | None = None,
-        annotated: Sequence[str] | None = None,
-        merged: Merged | None = None,
-        landmarks: Mapping[str, PointXY | None] | None = None,
-        hip_view: bool | None = None,
-        truth: Mapping[str, Any] | None = None,
+        original: bytes | None = None,
+        **fields: Unpack[CaseFields],
     ) -> Case:
         """Writes one case; one that is already in (an interrupted run goes on) is returned as it is.
 
@@ -94,7 +121,8 @@ class DatasetWriter:
             id: unique, and a safe file name.
             image_HW: grey, uint8 [H, W].
             labels_HW: annotation ids and 255, uint8 of the same shape, or None for an unlabelled image.
-            patient, split, device, view, spacing_mm, annotated, merged, landmarks, hip_view, truth: as in `Case`.
+            patient, split, fields: as in `Case`.
+            original: the PNG or JPEG file that `image_HW` was decoded from, to be kept byte for byte.
 
         Raises:
             SourceError: a field is not valid, the shapes differ, or the mask holds ids outside the label scheme.
@@ -103,30 +131,77 @@ class DatasetWriter:
         if id in self._cases:
             return self._cases[id]
         _check_arrays(image_HW, labels_HW, where=f"case '{id}'")
-        image_png, mask_png = _encode_image(image_HW), None if labels_HW is None else encode_mask(labels_HW)
-        record = {
-            "id": id,
-            "image": f"{IMAGES}/{id}.png",
-            "mask": None if mask_png is None else f"{MASKS}/{id}.png",
-            "patient": patient,
-            "split": split,
-            "sha256": hashlib.sha256(image_png).hexdigest(),
+        encoded = original or _encode_image(image_HW)
+        name = f"{IMAGES}/{id}.{'jpg' if encoded.startswith(_JPEG_MARK) else 'png'}"
+        place = {"image": name, "sha256": hashlib.sha256(encoded).hexdigest()}
+        return self._record(place | {"id": id, "patient": patient, "split": split}, fields, labels_HW, encoded)
+
+    def add_clip(self, id: str, source: Path, content: bytes | None = None) -> StoredClip:
+        """Copies a clip into the data set byte for byte; one that is there already is left alone.
+
+        Args:
+            id: unique among the clips, and a safe file name.
+            source: the file.
+            content: what to store in its place: the same clip without its personal data.
+
+        Raises:
+            SourceError: the file cannot be read.
+            OutputError: the copy cannot be written.
+        """
+        target = self._root / CLIPS / f"{id}{source.suffix.lower()}"
+        sha256 = file_sha256(source) if content is None else hashlib.sha256(content).hexdigest()
+        with output_errors(target):
+            target.parent.mkdir(exist_ok=True)
+            if not target.is_file() or file_sha256(target) != sha256:
+                _copy_atomically(source, target) if content is None else write_atomically(target, content)
+        return StoredClip(id, f"{CLIPS}/{target.name}", sha256)
+
+    def add_frame(
+        self,
+        *,
+        id: str,
+        of: StoredClip,
+        frame: int,
+        shape_HW: tuple[int, int],
+        labels_HW: LabelsHW | None,
+        patient: str,
+        split: str,
+        **fields: Unpack[CaseFields],
+    ) -> Case:
+        """Writes one frame of a stored clip: its mask alone, for the image stays in the clip.
+
+        Args:
+            id, labels_HW, patient, split, fields: as for `add`.
+            of: the clip.
+            frame: index in it, from 0.
+            shape_HW: of the clip's frames.
+
+        Raises:
+            SourceError, OutputError: as `add`.
+        """
+        if id in self._cases:
+            return self._cases[id]
+        _check_labels(labels_HW, shape_HW, where=f"case '{id}'")
+        place = {"image": of.image, "sha256": of.sha256, "frame": frame}
+        fields = {"clip": of.id, **fields}
+        return self._record(place | {"id": id, "patient": patient, "split": split}, fields, labels_HW)
+
+    def _record(
+        self, known: dict[str, Any], fields: CaseFields, labels_HW: LabelsHW | None, image: bytes | None = None
+    ) -> Case:
+        mask_png = None if labels_HW is None else encode_mask(labels_HW)
+        mask = {
+            "mask": None if mask_png is None else f"{MASKS}/{known['id']}.png",
             "mask_sha256": None if mask_png is None else hashlib.sha256(mask_png).hexdigest(),
-            "device": device,
-            "view": view,
-            "spacing_mm": spacing_mm,
-            "annotated": annotated,
-            "merged": merged,
-            "landmarks": landmarks,
-            "hip_view": hip_view,
-            "truth": truth,
         }
-        case = Case.from_dict(json.loads(json.dumps(record, default=_plain)), where=f"case '{id}'")
-        self._store(case, image_png, mask_png)
+        plain = json.loads(json.dumps(known | mask | fields, default=_plain))
+        case = Case.from_dict(plain, where=f"case '{known['id']}'")
+        self._store(case, image, mask_png)
         return case
 
-    def _store(self, case: Case, image_png: bytes, mask_png: bytes | None) -> None:
-        write_atomically(self._root / case.image, image_png)
+    def _store(self, case: Case, image: bytes | None, mask_png: bytes | None) -> None:
+        if image is not None:
+            write_atomically(self._root / case.image, image)
         if case.mask is not None and mask_png is not None:
             write_atomically(self._root / case.mask, mask_png)
         self._note(case.to_dict())
@@ -145,8 +220,9 @@ class DatasetWriter:
         self._take_up(journal)
 
     def _files(self) -> Iterator[Path]:
-        for name in (IMAGES, MASKS):
-            yield from (self._root / name).iterdir()
+        for name in (IMAGES, MASKS, CLIPS):
+            if (self._root / name).is_dir():
+                yield from (self._root / name).iterdir()
 
     def _refuse(self, what: str, mend: str) -> NoReturn:
         (self._root / JOURNAL).unlink(missing_ok=True)
@@ -200,15 +276,28 @@ def _encode_image(image_HW: ImageHW) -> bytes:
 def _check_arrays(image_HW: ImageHW, labels_HW: LabelsHW | None, *, where: str) -> None:
     if image_HW.dtype != np.uint8 or image_HW.ndim != 2:
         raise SourceError(f"an image of {image_HW.dtype} {image_HW.shape}", where=where, expected="uint8 [H, W]")
+    _check_labels(labels_HW, image_HW.shape, where=where)
+
+
+def _check_labels(labels_HW: LabelsHW | None, shape_HW: tuple[int, ...], *, where: str) -> None:
     if labels_HW is None:
         return
-    if labels_HW.dtype != np.uint8 or labels_HW.shape != image_HW.shape:
-        raise SourceError(
-            f"a mask of {labels_HW.dtype} {labels_HW.shape}", where=where, expected=f"uint8 {image_HW.shape}"
-        )
-    strange = set(np.unique(labels_HW).tolist()) - set(range(NUM_CLASSES)) - {IGNORED}
+    if labels_HW.dtype != np.uint8 or labels_HW.shape != shape_HW:
+        raise SourceError(f"a mask of {labels_HW.dtype} {labels_HW.shape}", where=where, expected=f"uint8 {shape_HW}")
+    present = np.flatnonzero(np.bincount(labels_HW.ravel(), minlength=256)).tolist()
+    strange = set(present) - set(range(NUM_CLASSES)) - {IGNORED}
     if strange:
         raise SourceError(f"mask ids {sorted(strange)}", where=where, expected=f"0-{NUM_CLASSES - 1} or {IGNORED}")
+
+
+def _copy_atomically(source: Path, target: Path) -> None:
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        shutil.copyfile(source, part)
+        part.replace(target)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _plain(value: object) -> object:
