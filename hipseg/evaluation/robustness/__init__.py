@@ -1,0 +1,1 @@
+"""How a model bears what scanners, probes and recorders do to an image, grade by grade."""
