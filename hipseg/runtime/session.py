@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -11,17 +13,19 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from hipseg.errors import ModelError, UsageError, nearest_name
+from hipseg.errors import ModelError, UsageError
 from hipseg.runtime import contract as names
 from hipseg.runtime.conformity import EXPECTED, MEND, read_contract
 from hipseg.runtime.grid import Grid
-from hipseg.runtime.models import DEFAULT_MODEL, read_model
+from hipseg.runtime.models import DEFAULT_MODEL, ModelFile, read_model
+from hipseg.runtime.providers import AUTO, CPU, PROVIDERS, candidates, check_in_use
 from hipseg.runtime.segmentation import Landmark, Segmentation
 from hipseg.runtime.threads import checked_num_threads
 
-PROVIDERS = {"cpu": "CPUExecutionProvider"}
-
 _LOG_FATAL_ONLY = 4
+_MILLI = 1e3
+_NUM_WARM_UP = 2
+"""The first run plans the memory for a size, the second one is the first that is as fast as all others."""
 
 
 class _Outputs(NamedTuple):
@@ -39,26 +43,45 @@ class Session:
     Args:
         path_or_name: a name on the shelf, a model file or its folder.
         num_threads: None takes the physical cores, or the cgroup's quota where that is less.
-        provider: who computes; "cpu".
+        provider: who computes, a name of `providers.PROVIDERS`, or "auto" for the best one that starts here.
 
     Attributes:
         contract: what the model says about itself.
         path, sha256: of the model file.
         provider, num_threads: in use.
+        load_ms: how long reading, checking and planning the model took.
 
     Raises:
         ModelError: missing, changed since its release, not an ONNX file, or not of the contract.
-        UsageError: an unknown provider or number of threads.
+        UsageError: an unknown or missing provider, or a number of threads that makes no sense.
     """
 
     def __init__(
-        self, path_or_name: str | Path = DEFAULT_MODEL, *, num_threads: int | None = None, provider: str = "cpu"
+        self, path_or_name: str | Path = DEFAULT_MODEL, *, num_threads: int | None = None, provider: str = CPU
     ) -> None:
-        self.num_threads, self.provider = checked_num_threads(num_threads), _checked_provider(provider)
+        self.num_threads = checked_num_threads(num_threads)
+        names_to_try = candidates(provider)
+        begin_s = time.perf_counter()
         model = read_model(path_or_name)
         self.path, self.sha256 = model.path, model.sha256
-        self._session: Any = _load(model.content, str(model.path), self.num_threads, provider)
+        self.provider, session = _start(model, self.num_threads, names_to_try, is_choice=provider == AUTO)
+        self._session: Any = session
         self.contract = read_contract(self._session, str(model.path))
+        self.load_ms = _MILLI * (time.perf_counter() - begin_s)
+
+    def warm_up(self, height: int, width: int) -> float:
+        """Runs the model on empty images of a size, so that the first real frame of it is as fast as the others.
+
+        Returns:
+            Milliseconds that the first run took: the cold start, besides `load_ms`.
+        """
+        image_HW = np.zeros((height, width), np.uint8)
+        begin_s = time.perf_counter()
+        self._run(image_HW[None])
+        first_ms = _MILLI * (time.perf_counter() - begin_s)
+        for _ in range(_NUM_WARM_UP - 1):
+            self._run(image_HW[None])
+        return first_ms
 
     def segment(self, image_HW: npt.NDArray[np.uint8]) -> Segmentation:
         """Segments one image.
@@ -76,7 +99,7 @@ class Session:
         if image_HW.dtype != np.uint8 or image_HW.ndim != 2 or not image_HW.size:
             raise ValueError(f"image of {image_HW.dtype} {image_HW.shape}; expected uint8 [H, W], not empty")
         height, width = image_HW.shape
-        grid = Grid(height, width, self.contract.grid_size)
+        grid = _grid(height, width, self.contract.grid_size)
         outputs = self._run(np.ascontiguousarray(image_HW)[None])
         self._check(outputs, grid)
         points = zip(self.contract.landmarks, outputs.landmarks_NK4[0].tolist(), strict=True)
@@ -122,23 +145,41 @@ class Session:
                 raise ModelError(f"output '{name}' is not finite", where=self.path, mend="use another model")
 
 
-def _checked_provider(provider: str) -> str:
-    if provider not in PROVIDERS:
-        raise UsageError(f"unknown provider '{provider}'", where="provider", mend=nearest_name(provider, PROVIDERS))
-    return provider
+@lru_cache(maxsize=32)
+def _grid(height: int, width: int, size: int) -> Grid:
+    """The grid for images of a size, planned once."""
+    return Grid(height, width, size)
 
 
-def _load(content: bytes, where: str, num_threads: int, provider: str) -> Any:
+def _start(model: ModelFile, num_threads: int, providers: list[str], *, is_choice: bool) -> tuple[str, Any]:
+    """The first of several providers that starts. The last one, which is the only one unless there is a choice, must.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        UsageError: the one provider that was asked for does not start.
+    """
+    *preferred, last = providers
+    for provider in preferred if is_choice else []:
+        try:
+            return provider, _load(model, num_threads, provider)
+        except (ModelError, UsageError):
+            continue
+    return last, _load(model, num_threads, last)
+
+
+def _load(model: ModelFile, num_threads: int, provider: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = num_threads, 1
     # A thread that spins while it waits for the next frame starves decoding, display and other sessions.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _LOG_FATAL_ONLY
     try:
-        return onnxruntime.InferenceSession(content, options, providers=[PROVIDERS[provider]])
+        session = onnxruntime.InferenceSession(model.content, options, providers=[PROVIDERS[provider]])
     except Exception as error:  # onnxruntime's exceptions have no common base
-        what = f"not an ONNX model that can be loaded ({_reason(error)})" if content else "the file is empty"
-        raise ModelError(what, where=where, expected=EXPECTED, mend=MEND) from error
+        what = f"not an ONNX model that can be loaded ({_reason(error)})" if model.content else "the file is empty"
+        raise ModelError(what, where=model.path, expected=EXPECTED, mend=MEND) from error
+    check_in_use(session, provider)
+    return session
 
 
 def _reason(error: Exception) -> str:
