@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hipseg.simulation.patient import Patient, Vessel
+from hipseg.simulation.pool import Pool
 from hipseg.simulation.surfaces import Array, Waves, blend, blend_intersection, ellipse, smooth_step, soft_ramp, sphere
 
 FAR = np.float32(99.0)
@@ -24,12 +25,16 @@ class BodyState:
 
     Attributes:
         artery_scale, vein_scale: of the radii, by pulse and pressure.
+        vein_height: of the vein's other height; a pressed vein is flat.
         recess_mm: by which fluid lifts the capsule off the neck, on top of the patient's own effusion.
+        pool: fluid injected outside the joint.
     """
 
     artery_scale: float = 1.0
     vein_scale: float = 1.0
+    vein_height: float = 1.0
     recess_mm: float = 0.0
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Section:
         skin, fat, fascia_iliaca: deep of the layer's lower border is negative.
         sartorius, rectus, pectineus: muscles; the iliopsoas fills what is deep of the fascia iliaca.
         depth: below the skin, following the probe's face near it.
+        pool: fluid injected outside the joint.
     """
 
     x: Array
@@ -71,6 +77,7 @@ class Section:
     pectineus: Array
     psoas_floor: Array
     depth: Array
+    pool: Array
 
     def mapped(self, change: Callable[[Array], Array]) -> Section:
         """The section with every array replaced by `change` of it (interpolated to another grid, say)."""
@@ -125,8 +132,11 @@ class Phantom:
         depth_mm = face_mm + smooth_step(face_mm, 0.0, 14.0) * (depth_mm - face_mm)
         tubes = self._tubes(x, y, z, joint["capsule_outer"], state)
         layers = self._layers(x, y, depth_mm, joint["capsule_outer"])
+        pool = np.full(x.shape, FAR, np.float32)
+        if state.pool is not None:
+            pool = state.pool.distance(x, y, joint["capsule_outer"])
         return Section(
-            x=x, y=y, z=z, femur=femur, acetabulum=acetabulum, along_neck=along_neck, depth=depth_mm,
+            x=x, y=y, z=z, femur=femur, acetabulum=acetabulum, along_neck=along_neck, depth=depth_mm, pool=pool,
             **joint, **tubes, **layers,
         )  # fmt: skip
 
@@ -213,7 +223,8 @@ class Phantom:
     def _tubes(self, x: Array, y: Array, z: Array, capsule: Array, state: BodyState) -> dict[str, Array]:
         patient = self.patient
         artery = tube(patient.artery, x, y, z, state.artery_scale)
-        vein = tube(patient.vein, x, y, z, state.vein_scale)
+        pressed = dataclasses.replace(patient.vein, semi_z_mm=patient.vein.semi_z_mm * state.vein_height)
+        vein = tube(pressed, x, y, z, state.vein_scale)
         vein = np.maximum(vein, 0.5 - artery)
         height_mm = self._deep_fat_mm + self._tendon_semi_mm
         tendon = ellipse(

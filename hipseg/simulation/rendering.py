@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from hipseg.simulation import acoustics, interfaces, scanner, texture
+from hipseg.simulation.injectate import with_injectate
 from hipseg.simulation.needle_echo import needle_echo, ring_down
 from hipseg.simulation.scene import Scene, Survey
 from hipseg.simulation.surfaces import Array
@@ -47,6 +48,8 @@ def _tissue(scene: Scene, seen: Survey) -> tuple[TissueMap, Array]:
     bend = texture.structure(lateral_mm / 14, depth_mm / 7, across_mm / 10, seed + 1)
     region = texture.structure(lateral_mm / 10, depth_mm / 6, across_mm / 8, seed + 5)
     tissue = map_tissue(seen.section, scene.patient, scene.heading_rad, bend, region)
+    if scene.flow is not None:
+        tissue = with_injectate(tissue, seen.section.pool, scene.flow, seen.u, seen.w)
     coarse = texture.structure(tissue.along, tissue.across, across_mm / 4, seed + 2)
     fine = texture.structure(tissue.along * 2.3, tissue.across * 1.7, across_mm / 3, seed + 4)
     return tissue, cv2.addWeighted(coarse, 0.8, fine, 0.6, 0.0)

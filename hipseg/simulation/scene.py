@@ -10,6 +10,8 @@ import numpy as np
 
 from hipseg import anatomy
 from hipseg.simulation.acoustics import Beam
+from hipseg.simulation.drag import Drag
+from hipseg.simulation.injectate import Flow
 from hipseg.simulation.labels import Cortex, find_cortex
 from hipseg.simulation.needle import Needle
 from hipseg.simulation.patient import Patient
@@ -31,6 +33,8 @@ class Scene:
         heading_rad: along which textures are laid; that of the pose when the scene began.
         noise_seed: of the electronic noise, which is new in each frame.
         furniture_seed: of marks on the screen, None for none.
+        drag: tissue carried along by the needle.
+        flow: injectate and its bubbles.
     """
 
     phantom: Phantom
@@ -45,6 +49,8 @@ class Scene:
     noise_seed: int = 0
     furniture_seed: int | None = None
     time_s: float = 0.0
+    drag: Drag | None = None
+    flow: Flow | None = None
 
     @property
     def patient(self) -> Patient:
@@ -82,7 +88,8 @@ def survey(scene: Scene) -> Survey:
     """Slices the scene's body along its image plane."""
     probe, phantom = scene.probe, scene.phantom
     coarse_u, coarse_w, face_mm = probe.coarse_positions()
-    coarse = phantom.section(*scene.pose.to_patient(coarse_u, coarse_w), face_mm, scene.state)
+    rest_u, rest_w = (coarse_u, coarse_w) if scene.drag is None else scene.drag.at_rest(coarse_u, coarse_w)
+    coarse = phantom.section(*scene.pose.to_patient(rest_u, rest_w), face_mm, scene.state)
     section = coarse.mapped(probe.refine)
     u, w = probe.refine(np.ascontiguousarray(coarse_u)), probe.refine(np.ascontiguousarray(coarse_w))
     cortex = find_cortex(section, probe, phantom.junction_mm)
