@@ -54,7 +54,8 @@ def amodal_section(section: Section, labels_SL: npt.NDArray[np.uint8], junction_
 def has(bits: Bits, *structures: int) -> npt.NDArray[np.bool_]:
     """Where any of some structures is."""
     wanted = np.uint16(sum(1 << structure for structure in structures))
-    return (bits & wanted) != 0
+    found: npt.NDArray[np.bool_] = (bits & wanted) != 0
+    return found
 
 
 def _band(distance: Array) -> npt.NDArray[np.bool_]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from hipseg import anatomy
 from hipseg.frame import Spacing
 from hipseg.simulation.acoustics import draw_beam
+from hipseg.simulation.amodal import Bits, amodal_section, bit
 from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.interfaces import incidence_tangent
 from hipseg.simulation.labels import label_section
@@ -22,6 +23,8 @@ from hipseg.simulation.probe import Probe, draw_pose, draw_probe
 from hipseg.simulation.rendering import render
 from hipseg.simulation.scanner import draw_look, paint_furniture
 from hipseg.simulation.scene import PointUW, Scene, Survey, survey
+from hipseg.simulation.surfaces import Array
+from hipseg.simulation.truth import truth_of
 
 PointXY = tuple[float, float]
 LabelsHW = npt.NDArray[np.uint8]
@@ -35,7 +38,8 @@ class SimulatedFrame:
 
     Attributes:
         image_HW: grey levels.
-        labels_HW: ids of anatomy.py by the rules of contracts.md section 1.
+        labels_HW: ids of anatomy.py by the rules of contracts.md section 1: what is seen and drawn.
+        amodal_HW: sets of whole structures, hidden or not; bit k stands for structure k (amodal.py).
         spacing: of the pixels, origin "simulation".
         landmarks: x, y in pixels by name of `anatomy.LANDMARKS`, None for one that is not in the image.
         view: "longitudinal" or "transverse".
@@ -43,10 +47,12 @@ class SimulatedFrame:
         truth: further numbers by name, lengths in mm; None for what does not apply.
         time_s: since the clip began.
         patient: a pseudonym.
+        colour_HW3: the picture in RGB where it shows colour (Doppler), else None.
     """
 
     image_HW: npt.NDArray[np.uint8]
     labels_HW: LabelsHW
+    amodal_HW: Bits
     spacing: Spacing
     landmarks: dict[str, PointXY | None]
     view: str
@@ -54,6 +60,7 @@ class SimulatedFrame:
     truth: dict[str, Any]
     time_s: float
     patient: str
+    colour_HW3: npt.NDArray[np.uint8] | None = None
 
 
 def simulate_frame(config: SimulationConfig, rng: np.random.Generator) -> SimulatedFrame:
@@ -100,22 +107,24 @@ def frame_of(scene: Scene, seen: Survey) -> SimulatedFrame:
         seen: `survey` of the scene.
     """
     probe, patient = scene.probe, scene.patient
-    labels_SL = _label(scene, seen)
+    labels_SL, amodal_SL = _label(scene, seen)
     image_HW = np.rint(probe.scan_convert(render(scene, seen))).astype(np.uint8)
     labels_HW = probe.scan_convert(labels_SL, nearest=True)
+    amodal_HW = probe.scan_convert(amodal_SL, nearest=True)
     if patient.mirrored:
-        image_HW, labels_HW = np.ascontiguousarray(image_HW[:, ::-1]), np.ascontiguousarray(labels_HW[:, ::-1])
+        image_HW, labels_HW, amodal_HW = (mirrored(values) for values in (image_HW, labels_HW, amodal_HW))
     if scene.furniture_seed is not None:
         paint_furniture(image_HW, probe, np.random.default_rng(scene.furniture_seed))
     points = _Points(probe, patient.mirrored)
     return SimulatedFrame(
         image_HW=image_HW,
         labels_HW=labels_HW,
+        amodal_HW=amodal_HW,
         spacing=Spacing(probe.pixel_mm, probe.pixel_mm, "simulation"),
         landmarks=_landmarks(scene, seen, points),
         view=scene.view,
         target_px=points.of(seen.target_uw),
-        truth=_truth(scene, seen, labels_SL),
+        truth=truth_of(scene, seen, amodal_SL),
         time_s=scene.time_s,
         patient=patient.id,
     )
@@ -150,14 +159,22 @@ def _aim(scene: Scene, seen: Survey, rng: np.random.Generator) -> PointUW:
     return rng.uniform(left, right) * 0.7, rng.uniform(0.25, 0.85) * bottom
 
 
-def _label(scene: Scene, seen: Survey) -> LabelsHW:
+def mirrored(values: Array) -> Array:
+    """The other way round, as of a left hip or a turned probe."""
+    return np.ascontiguousarray(values[:, ::-1])
+
+
+def _label(scene: Scene, seen: Survey) -> tuple[LabelsHW, Bits]:
+    """Drawn labels and whole structures, on samples and beams [S, L]."""
     probe = scene.probe
     slope = cv2.GaussianBlur(incidence_tangent(seen.coarse.capsule_outer, probe), (0, 0), 5.0)
     slope_SL = probe.refine(slope)
     labels_SL = label_section(seen.section, seen.cortex, probe, slope_SL)
+    amodal_SL = amodal_section(seen.section, labels_SL, scene.phantom.junction_mm)
     if scene.needle is not None:
         labels_SL[scene.needle.covers(seen.u, seen.w, probe)] = anatomy.NEEDLE
-    return labels_SL
+        amodal_SL[scene.needle.whole_shaft(seen.u, seen.w)] |= bit(anatomy.NEEDLE)
+    return labels_SL, amodal_SL
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,52 +200,3 @@ def _landmarks(scene: Scene, seen: Survey, points: _Points) -> dict[str, PointXY
         entry = points.of((float(u[0]), float(w[0])))
         tip = points.of(needle.tip_uw) if needle.tip_is_visible(scene.probe) else None
     return {"needle_tip": tip, "needle_entry": entry, "head_neck_junction": points.of(seen.junction_uw)}
-
-
-def _truth(scene: Scene, seen: Survey, labels_SL: LabelsHW) -> dict[str, Any]:
-    patient, needle = scene.patient, scene.needle
-    truth: dict[str, Any] = {
-        "habitus": round(patient.habitus, 4),
-        "apex_depth_mm": round(patient.apex_depth_mm, 3),
-        "neck_capsule_distance_mm": round(
-            patient.joint.neck_capsule_distance_mm + patient.joint.effusion_mm + scene.state.recess_mm, 3
-        ),
-        "recess_mm": None if seen.recess_mm is None else round(seen.recess_mm, 3),
-        "target_mm": None if seen.target_uw is None else [round(value, 3) for value in seen.target_uw],
-        "needle": None,
-    }
-    if needle is not None:
-        truth["needle"] = _needle_truth(needle, scene, seen, labels_SL)
-    return truth
-
-
-def _needle_truth(needle: Needle, scene: Scene, seen: Survey, labels_SL: LabelsHW) -> dict[str, Any]:
-    """The needle in the plane's millimetres (u right before mirroring, w down), and its tip's clearances."""
-    tip = needle.tip_uw
-    bones = np.isin(labels_SL, anatomy.BONES)
-    structures = {"artery": anatomy.FEMORAL_ARTERY, "vein": anatomy.FEMORAL_VEIN, "nerve": anatomy.FEMORAL_NERVE}
-    clearances = {f"tip_to_{name}_mm": _clearance(tip, seen, labels_SL == label) for name, label in structures.items()}
-    target = seen.target_uw
-    return {
-        "look": needle.look.value,
-        "tip_mm": [round(value, 3) for value in tip],
-        "entry_mm": [round(value, 3) for value in needle.entry_uw],
-        "angle_deg": round(float(np.degrees(needle.angle_rad)), 3),
-        "length_mm": round(needle.length_mm, 3),
-        "diameter_mm": round(needle.diameter_mm, 3),
-        "tip_out_of_plane_mm": round(float(needle.out_of_plane_mm(needle.length_mm)), 3),
-        "tip_visible": needle.tip_is_visible(scene.probe),
-        "tip_to_target_mm": None
-        if target is None
-        else round(float(np.hypot(tip[0] - target[0], tip[1] - target[1])), 3),
-        "tip_to_bone_mm": _clearance(tip, seen, bones),
-        **clearances,
-    }
-
-
-def _clearance(tip_uw: PointUW, seen: Survey, where_SL: npt.NDArray[np.bool_]) -> float | None:
-    """In-plane distance from the tip to the nearest sample of a structure, None when it is not in the picture."""
-    if not where_SL.any():
-        return None
-    distance_mm = np.hypot(seen.u[where_SL] - tip_uw[0], seen.w[where_SL] - tip_uw[1])
-    return round(float(distance_mm.min()), 3)

@@ -79,6 +79,14 @@ class Needle:
         aside = self.bend_mm * (along_mm / 60.0) ** 2
         return self.entry_uw[0] - cos_a * along_mm + sin_a * aside, self.entry_uw[1] + sin_a * along_mm + cos_a * aside
 
+    def direction_at_tip(self) -> tuple[float, float]:
+        """Unit vector u, w in which the bent axis points at the tip."""
+        cos_a, sin_a = np.cos(self.angle_rad), np.sin(self.angle_rad)
+        aside = 2 * self.bend_mm * self.length_mm / 3600.0
+        du, dw = -cos_a + sin_a * aside, sin_a + cos_a * aside
+        norm = float(np.hypot(du, dw))
+        return float(du) / norm, float(dw) / norm
+
     def coordinates(self, u: Array, w: Array) -> tuple[Array, Array]:
         """Position along the axis and distance below it of points of the plane."""
         cos_a, sin_a = np.float32(np.cos(self.angle_rad)), np.float32(np.sin(self.angle_rad))
@@ -111,9 +119,17 @@ class Needle:
         span = self.visible_span_mm(probe)
         if span is None:
             return np.zeros(u.shape, bool)
+        return self._between(u, w, *span)
+
+    def whole_shaft(self, u: Array, w: Array) -> npt.NDArray[np.bool_]:
+        """The shaft from the skin to the tip as a mask, seen or not."""
+        return self._between(u, w, 0.0, self.length_mm)
+
+    def _between(self, u: Array, w: Array, first_mm: float, last_mm: float) -> npt.NDArray[np.bool_]:
         along, below = self.coordinates(u, w)
         thickness = self.diameter_mm * (1.4 if self.look is NeedleLook.GRANULAR else 1.0)
-        return (np.abs(below) <= thickness / 2) & (along >= span[0]) & (along <= span[1])
+        inside: npt.NDArray[np.bool_] = (np.abs(below) <= thickness / 2) & (along >= first_mm) & (along <= last_mm)
+        return inside
 
     def advanced_to(self, length_mm: float) -> Needle:
         """The same needle, its tip at another length."""
