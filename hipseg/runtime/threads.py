@@ -68,15 +68,21 @@ def cgroup_quota(root: Path = _CGROUPS, own: Path = _OWN_CGROUP) -> float | None
     Returns:
         Processors, may be fractional; None without a limit.
     """
-    quotas = [quota for folder in _own_cgroups(root, own) if (quota := _quota_of(folder)) is not None]
+    quotas = [quota for folder in own_cgroups(root, own, "cpu") if (quota := _quota_of(folder)) is not None]
     return min(quotas, default=None)
 
 
-def _own_cgroups(root: Path, own: Path) -> Iterator[Path]:
-    """The folders of the process's control group and of all above it; inside a container only the root is seen."""
+def own_cgroups(root: Path, own: Path, controller: str) -> Iterator[Path]:
+    """The folders of the process's control group and of all above it; inside a container only the root is seen.
+
+    Args:
+        root: where control groups are mounted.
+        own: tells which of them this process is in.
+        controller: what shall be controlled, "cpu" or "memory".
+    """
     for line in (_text(own) or "").splitlines():
         _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
         top = root / controllers if controllers else root
         inner = top / path.lstrip("/")
