@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from hipseg.errors import UsageError
+from hipseg.runtime.live.limits import LiveLimits
 
 
 class Priority(Enum):
@@ -181,6 +182,17 @@ class AlertLimits(AlertTiming):
     clear_at: float = ranged(0.0, 0, 180)
 
 
+@dataclass
+class TechnicalAlert:
+    """An alert of the watchdog over a live source, whose limits stand under `guidance.live`."""
+
+    priority: Priority = Priority.medium
+
+
+def _technical(priority: Priority) -> Any:
+    return field(default_factory=partial(TechnicalAlert, priority))
+
+
 def _row(kind: type[AlertTiming], priority: Priority, **limits: Any) -> Any:
     return field(default_factory=partial(kind, priority, **limits))
 
@@ -214,6 +226,13 @@ class AlertsConfig:
     no_scale: AlertTiming = _row(AlertTiming, Priority.low, raise_frames=1)
     unrecognised_view: AlertTiming = _row(AlertTiming, Priority.medium, raise_frames=3)
     vessels_not_assessed: AlertTiming = _row(AlertTiming, Priority.low, raise_frames=3)
+    stale_frame: TechnicalAlert = _technical(Priority.medium)
+    low_frame_rate: TechnicalAlert = _technical(Priority.low)
+    source_lost: TechnicalAlert = _technical(Priority.medium)
+    processing_fault: TechnicalAlert = _technical(Priority.medium)
+    model_fault: TechnicalAlert = _technical(Priority.medium)
+    memory_pressure: TechnicalAlert = _technical(Priority.low)
+    clock_jump: TechnicalAlert = _technical(Priority.low)
     contact_path_mm: float = ranged(10.0, 0, 100)
     high_after_lost_mm: float = ranged(5.0, 0, 100)
     cartilage_mm: float = ranged(1.0, 0, 5)
@@ -245,6 +264,7 @@ class GuidanceConfig:
     target: TargetConfig = field(default_factory=TargetConfig)
     measurements: MeasurementConfig = field(default_factory=MeasurementConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    live: LiveLimits = field(default_factory=LiveLimits)
 
 
 def validate(config: GuidanceConfig) -> None:
@@ -265,6 +285,8 @@ def validate(config: GuidanceConfig) -> None:
     if config.view.unrecognised_below is not None and config.view.recognised_from is not None:
         _validate_order("guidance.view.unrecognised_below", config.view.unrecognised_below,
                         "recognised_from", config.view.recognised_from)  # fmt: skip
+    _validate_order("guidance.live.low_rate_hz", config.live.low_rate_hz,
+                    "low_rate_clear_hz", config.live.low_rate_clear_hz)  # fmt: skip
 
 
 def _ranged_values(config: Any, prefix: str) -> Iterator[tuple[str, Any, tuple[float, float]]]:
