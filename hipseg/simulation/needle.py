@@ -17,6 +17,9 @@ SLICE_HALF_MM = 1.0
 _STEP_MM = 0.05
 _LONGEST_MM = 120.0
 
+GAUGES_MM = {18: 1.27, 20: 0.91, 21: 0.82, 22: 0.72, 23: 0.64, 25: 0.51}
+"""Outer diameters (clinical.md section 2)."""
+
 
 class NeedleLook(Enum):
     """How a needle shows; needle_echo.py draws it."""
@@ -112,7 +115,7 @@ class Needle:
     def tip_is_visible(self, probe: Probe) -> bool:
         """Whether the tip is in the picture and in the plane."""
         span = self.visible_span_mm(probe)
-        return span is not None and span[1] >= self.length_mm
+        return span is not None and bool(span[1] >= self.length_mm)
 
     def covers(self, u: Array, w: Array, probe: Probe) -> npt.NDArray[np.bool_]:
         """The visible shaft as a mask over points of the plane."""
