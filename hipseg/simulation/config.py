@@ -24,6 +24,7 @@ RANGES: dict[str, Limits] = {
     "habitus": Limits(0.0, 1.0, "from lean 0 to obese 1"),
     "head_radius_mm": Limits(15.0, 32.0, "mm"),
     "neck_capsule_distance_mm": Limits(3.0, 16.0, "mm"),
+    "effusion_mm": Limits(0.0, 15.0, "mm"),
     "aperture_mm": Limits(25.0, 80.0, "mm"),
     "depth_mm": Limits(15.0, 150.0, "mm"),
     "pixel_mm": Limits(0.03, 0.5, "mm"),
@@ -43,23 +44,47 @@ SHARES = (
     "needle_share",
     "look_alike_share",
     "effusion_share",
+    "hyperaemia_share",
     "branch_share",
+    "two_branches_share",
+    "vein_under_share",
+    "vein_comma_share",
+    "vein_slit_share",
+    "dysplastic_share",
+    "cam_share",
+    "prosthesis_share",
+    "osteophyte_share",
+    "plaque_share",
+    "node_share",
     "contact_loss_share",
     "furniture_share",
 )
 
+EXCLUSIVE_SHARES = (("vein_comma_share", "vein_slit_share"), ("dysplastic_share", "cam_share"))
+"""Variants of one thing, which no patient has two of; the rest are ordinary."""
+
 
 @dataclass
 class SimulationConfig:
-    """The population that is simulated. Ranges are (low, high), shares lie in 0-1.
+    """The population that is simulated. Ranges are (low, high), shares lie in 0-1; a share of 1 or 0 forces a variant.
 
     Attributes:
         view: "longitudinal", "transverse", or "both" in the proportion of `longitudinal_share`.
         habitus: body build, 0 lean to 1 obese; depth, fat, attenuation and probe follow it together.
         head_radius_mm: 20.5-26 in adults (clinical.md section 2).
         neck_capsule_distance_mm: cortex of the neck to the capsule's outer face, 6.4 +- 1.1 in a normal hip.
-        effusion_share: hips with an effusion, whose recess is wider by some millimetres.
+        effusion_share: hips with an effusion, whose recess is wider by `effusion_mm`.
+        effusion_mm: by which fluid lifts the capsule off the neck: to 2 mm mild, to 4 moderate, above it large.
+        hyperaemia_share: hips with inflamed synovium, which shows flow in colour Doppler.
         branch_share: hips whose lateral circumflex artery passes near the plane.
+        two_branches_share: of those, where a second branch ascends across the needle's way.
+        vein_under_share: femoral veins under the artery instead of medial of it.
+        vein_comma_share, vein_slit_share: veins of a comma's shape and collapsed ones; the others are oval.
+        dysplastic_share, cam_share: shallow sockets, and heads that pass into the neck without offset (alpha > 55 deg).
+        prosthesis_share: hips of metal: a view that hipseg is not made for.
+        osteophyte_share: worn hips with bony spurs at rim and head-neck junction.
+        plaque_share: femoral arteries with calcified plaques, more often in obese patients.
+        node_share: groins in which lymph nodes are seen, which look like vessels.
         curvilinear_share: frames of a sector probe, drawn more often for obese patients.
         aperture_mm, depth_mm: shown width and depth; the depth also follows the patient's.
         pixel_mm: size of the displayed pixels.
@@ -83,7 +108,19 @@ class SimulationConfig:
     head_radius_mm: tuple[float, float] = (20.5, 26.0)
     neck_capsule_distance_mm: tuple[float, float] = (4.2, 8.6)
     effusion_share: float = 0.2
-    branch_share: float = 0.4
+    effusion_mm: tuple[float, float] = (1.5, 6.0)
+    hyperaemia_share: float = 0.15
+    branch_share: float = 0.5
+    two_branches_share: float = 0.3
+    vein_under_share: float = 0.1
+    vein_comma_share: float = 0.3
+    vein_slit_share: float = 0.25
+    dysplastic_share: float = 0.08
+    cam_share: float = 0.12
+    prosthesis_share: float = 0.0
+    osteophyte_share: float = 0.15
+    plaque_share: float = 0.15
+    node_share: float = 0.3
     curvilinear_share: float = 0.08
     aperture_mm: tuple[float, float] = (38.0, 50.0)
     depth_mm: tuple[float, float] = (22.0, 90.0)
@@ -111,6 +148,8 @@ class SimulationConfig:
             setattr(self, name, _checked_range(name, getattr(self, name), limits))
         for name in SHARES:
             _check_number(name, getattr(self, name), Limits(0.0, 1.0, "a share"))
+        for first, second in EXCLUSIVE_SHARES:
+            _check_exclusive(first, getattr(self, first), second, getattr(self, second))
         _check_number("frame_rate_hz", self.frame_rate_hz, Limits(1.0, 200.0, "frames a second"))
         _check_number("num_frames", self.num_frames, Limits(1, 1_000_000, "frames"))
 
@@ -135,6 +174,15 @@ def _check_number(name: str, value: Any, limits: Limits) -> None:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number or not limits.low <= value <= limits.high:
         raise _fault(name, value, limits, "change it or leave it out for the default")
+
+
+def _check_exclusive(first: str, first_share: float, second: str, second_share: float) -> None:
+    if first_share + second_share > 1:
+        raise UsageError(
+            f"is {first_share} while {second} is {second_share}",
+            where=f"simulation.{first}",
+            expected="both together at most 1, as no patient has both",
+        )
 
 
 def _fault(name: str, value: Any, limits: Limits, mend: str) -> UsageError:

@@ -17,8 +17,8 @@ from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.interfaces import incidence_tangent
 from hipseg.simulation.labels import label_section
 from hipseg.simulation.needle import Needle, draw_needle
-from hipseg.simulation.patient import draw_patient
 from hipseg.simulation.phantom import Phantom
+from hipseg.simulation.population import draw_patient
 from hipseg.simulation.probe import Probe, draw_pose, draw_probe
 from hipseg.simulation.rendering import render
 from hipseg.simulation.scanner import draw_look, paint_furniture

@@ -29,7 +29,7 @@ class Cortex:
     Attributes:
         range_mm_L: its distance from the probe's face, infinite where a beam meets none.
         slope_rad_L: of the surface against the beam's normal.
-        structure_L: id of the bone (anatomy.py), 0 for none.
+        structure_L: id of the bone (anatomy.py), 0 for none and for a hip of metal, which is no anatomy.
         visible_L: whether it is flat enough to be seen, or lies between such stretches.
     """
 
@@ -59,6 +59,8 @@ def find_cortex(section: Section, probe: Probe, junction_mm: float) -> Cortex:
     structure_L = np.where(section.along_neck[first_L, lines] > junction_mm, anatomy.FEMORAL_NECK, anatomy.FEMORAL_HEAD)
     structure_L[section.acetabulum[first_L, lines] < section.femur[first_L, lines]] = anatomy.ACETABULUM
     structure_L[~met_L] = anatomy.BACKGROUND
+    if section.metal:
+        structure_L[:] = anatomy.BACKGROUND
     reach_mm = probe.line_mm if probe.is_linear else probe.line_mm * (1 + range_mm_L / probe.radius_mm)
     slope_L = _slope(range_mm_L, reach_mm)
     flat_L = met_L & (np.abs(slope_L) < math.radians(STEEPEST_CORTEX_DEG))
@@ -73,7 +75,7 @@ def find_cortex(section: Section, probe: Probe, junction_mm: float) -> Cortex:
 
 
 def label_section(section: Section, cortex: Cortex, probe: Probe, capsule_slope_SL: Array) -> npt.NDArray[np.uint8]:
-    """The label map without a needle.
+    """The label map without a needle. Around a prosthesis vessels and nerve are left, as there is no joint to label.
 
     Args:
         section: distances on all samples and beams.
@@ -82,11 +84,8 @@ def label_section(section: Section, cortex: Cortex, probe: Probe, capsule_slope_
         capsule_slope_SL: tangent of the capsule's angle to the probe's face.
     """
     labels_SL = np.zeros(section.femur.shape, np.uint8)
-    flat_SL = capsule_slope_SL < np.tan(np.radians(CAPSULE_STEEPEST_DEG))
-    deep_of_capsule_SL = section.capsule_inner < 0
-    labels_SL[(section.capsule_outer < 0) & ~deep_of_capsule_SL & flat_SL] = anatomy.ANTERIOR_CAPSULE
-    labels_SL[deep_of_capsule_SL & (section.cartilage > 0) & (section.acetabulum > 0) & flat_SL] = anatomy.JOINT_RECESS
-    labels_SL[(section.labrum < 0)] = anatomy.LABRUM
+    if not section.metal:
+        _label_joint(labels_SL, section, capsule_slope_SL)
     labels_SL[(section.nerve < 0) & (section.capsule_outer > 0)] = anatomy.FEMORAL_NERVE
     labels_SL[section.vein < 0] = anatomy.FEMORAL_VEIN
     labels_SL[section.arteries < 0] = anatomy.FEMORAL_ARTERY
@@ -94,6 +93,15 @@ def label_section(section: Section, cortex: Cortex, probe: Probe, capsule_slope_
     labels_SL[below_mm >= 0] = anatomy.BACKGROUND
     bone_SL = (below_mm >= 0) & (below_mm <= BONE_BAND_MM) & cortex.visible_L
     return np.where(bone_SL, cortex.structure_L, labels_SL).astype(np.uint8)
+
+
+def _label_joint(labels_SL: npt.NDArray[np.uint8], section: Section, capsule_slope_SL: Array) -> None:
+    """Capsule and recess where they are flat enough to be seen, and labrum."""
+    flat_SL = capsule_slope_SL < np.tan(np.radians(CAPSULE_STEEPEST_DEG))
+    deep_of_capsule_SL = section.capsule_inner < 0
+    labels_SL[(section.capsule_outer < 0) & ~deep_of_capsule_SL & flat_SL] = anatomy.ANTERIOR_CAPSULE
+    labels_SL[deep_of_capsule_SL & (section.cartilage > 0) & (section.acetabulum > 0) & flat_SL] = anatomy.JOINT_RECESS
+    labels_SL[(section.labrum < 0)] = anatomy.LABRUM
 
 
 def _slope(range_mm_L: Array, line_mm: float | Array) -> Array:

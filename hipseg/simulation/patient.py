@@ -1,8 +1,7 @@
-"""One patient's anatomy as numbers, drawn so that the numbers belong together: an obese patient is deep everywhere.
+"""What is known of one patient's body: every dimension from which its surfaces follow.
 
-Dimensions from clinical.md section 2, depths and positions in the groin from simulation.md ("Geometry").
 Coordinates: x lateral, y cranial, z posterior, millimetres from the centre of the femoral head; `depth` counts from
-the skin above it.
+the skin above it. How patients are drawn stands in `population`.
 """
 
 from __future__ import annotations
@@ -10,24 +9,46 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
+Point = tuple[float, float, float]
+"""x, y, z in millimetres."""
 
-from hipseg.simulation.config import SimulationConfig
+
+@dataclass(frozen=True, slots=True)
+class Ramus:
+    """The superior pubic ramus: a rod from the socket to the symphysis, a long straight oblique line to the probe."""
+
+    start_mm: Point
+    end_mm: Point
+    radius_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Osteophyte:
+    """A bony spur: a ball half sunk into the bone. `pelvic` ones stand on the socket's rim, others on the femur."""
+
+    centre_mm: Point
+    radius_mm: float
+    pelvic: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Bone:
-    """Femur and acetabular rim.
+    """Femur and pelvis.
 
     Attributes:
+        shape: "normal", "dysplastic" (shallow socket) or "cam" (no offset between head and neck).
+        metal: whether head and neck are those of a prosthesis.
         neck_slope: how much deeper the neck's axis runs per mm along it.
         neck_heading_rad: direction of the neck in the frontal plane, from lateral toward caudal.
-        blend_mm: how gently head and neck merge; alpha angles come from it.
+        blend_mm: how gently head and neck merge; the alpha angle comes from it.
         rim_turn_rad: by which the rim lies more cranially than the neck points away from it.
         rim_angle_rad: from the head's apex to the acetabular rim.
+        anteversion_rad: by which the socket opens forward.
         ilium_slope: rise (negative) or fall of the pelvic cortex beyond the rim.
     """
 
+    shape: str
+    metal: bool
     head_radius_mm: float
     neck_radius_mm: float
     neck_length_mm: float
@@ -37,27 +58,66 @@ class Bone:
     blend_mm: float
     rim_turn_rad: float
     rim_angle_rad: float
+    anteversion_rad: float
     ilium_slope: float
     cartilage_mm: float
     cartilage_echo_db: float
     roughness_mm: float
+    ramus: Ramus
+    osteophytes: tuple[Osteophyte, ...]
+
+    @property
+    def alpha_rad(self) -> float:
+        """Angle at the head's centre from the neck's axis to where the contour leaves the head's circle.
+
+        The blend of head and neck begins where the neck's cone is `blend_mm` away, r + k off the axis. Above 55
+        degrees it is called a cam (Notzli 2002).
+        """
+        return math.asin(min((self.neck_radius_mm + self.blend_mm) / self.head_radius_mm, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """Capsule, recess and labrum. `recess_echo_db` is what fills the recess: anechoic fluid or synovial fat."""
+    """Capsule, recess and labrum.
+
+    Attributes:
+        capsule_mm: thickness of the capsule over the neck.
+        ligament_mm: by which the iliofemoral ligament makes it thicker anterosuperiorly.
+        neck_capsule_distance_mm: cortex of the neck to the capsule's outer face, without effusion.
+        effusion_mm: by which fluid lifts the capsule off the neck.
+        hyperaemia: flow in the synovium, from none 0 to 1.
+        recess_echo_db: what fills the recess: anechoic fluid or synovial fat.
+    """
 
     capsule_mm: float
+    ligament_mm: float
     neck_capsule_distance_mm: float
     effusion_mm: float
+    hyperaemia: float
     labrum_length_mm: float
     labrum_mm: float
     recess_echo_db: float
 
+    @property
+    def effusion_grade(self) -> str:
+        """ "none", "mild", "moderate" or "large" (proposed: bounds at 2 and 4 mm)."""
+        if self.effusion_mm <= 0:
+            return "none"
+        return "mild" if self.effusion_mm < 2 else "moderate" if self.effusion_mm < 4 else "large"
+
 
 @dataclass(frozen=True, slots=True)
 class Vessel:
-    """A tube running caudally: centre at y = 0, drift per mm of y, semi-axes, roll and bend of the cross-section."""
+    """A tube running caudally: centre at y = 0, drift per mm of y, and its cross-section.
+
+    Attributes:
+        x_mm, z_mm: of the centre at y = 0.
+        drift_x, drift_z: by which it lies more medially and less deep per mm cranially.
+        semi_x_mm, semi_z_mm: semi-axes.
+        roll_rad: by which the lateral end rises.
+        bend_per_mm: curvature of the long axis.
+        taper: by which the lateral end is thicker and the medial one thinner, 0-0.8.
+    """
 
     x_mm: float
     z_mm: float
@@ -67,12 +127,22 @@ class Vessel:
     semi_z_mm: float
     roll_rad: float = 0.0
     bend_per_mm: float = 0.0
+    taper: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """The lateral circumflex artery: from the femoral artery laterally across the neck, in front of the capsule."""
+    """A branch of the lateral circumflex artery: laterally across the neck, in front of the capsule.
 
+    Attributes:
+        start_x_mm: where it begins; it narrows from `origin_radius_mm` there to `radius_mm` within 15 mm.
+        y_mm: where it crosses x = 0.
+        drift_y: by which it ascends per mm laterally.
+        above_capsule_mm: height of its axis over the capsule's outer face.
+    """
+
+    start_x_mm: float
+    origin_radius_mm: float
     radius_mm: float
     y_mm: float
     drift_y: float
@@ -80,8 +150,38 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class Plaque:
+    """Calcium in the femoral artery's wall: a part of its circumference and length.
+
+    Attributes:
+        angle_rad: of its middle around the artery, 0 lateral, a quarter turn posterior.
+        half_width_rad, y_mm, half_length_mm, thickness_mm: its extent.
+    """
+
+    angle_rad: float
+    half_width_rad: float
+    y_mm: float
+    half_length_mm: float
+    thickness_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class LymphNode:
+    """An ellipsoid with a dark cortex and a bright hilum, a look-alike of a vessel.
+
+    Attributes:
+        centre_mm, semi_mm: of the ellipsoid, its semi-axes along x, y and z.
+        hilum: its radii as a share of the node's.
+    """
+
+    centre_mm: Point
+    semi_mm: Point
+    hilum: float
+
+
+@dataclass(frozen=True, slots=True)
 class Layers:
-    """Depths of the soft-tissue layers over the head's centre, and how fibres run."""
+    """Depths of the soft-tissue layers over the head's centre, and how muscles lie and fibres run."""
 
     skin_mm: float
     fat_mm: float
@@ -90,7 +190,12 @@ class Layers:
     dip_slope: float
     sartorius_x_mm: float
     sartorius_mm: float
+    rectus_x_mm: float
+    rectus_mm: float
     pectineus_gap_mm: float
+    tendon_x_mm: float
+    tendon_mm: float
+    deep_fat_mm: float
     fibre_tilt: float
     fibre_tilt_deep: float
     marbling: float
@@ -124,9 +229,20 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """Everything that stays the same for a patient. `mirrored` tells left from right hips (or a turned probe)."""
+    """Everything that stays the same for a patient.
+
+    Attributes:
+        id: a pseudonym.
+        sex: "female" or "male".
+        habitus: body build, 0 lean to 1 obese.
+        mirrored: tells left from right hips (or a turned probe).
+        head_depth_mm: of the head's centre below the skin.
+        branches: of the lateral circumflex artery, those near the plane.
+        texture_seed: of everything without a dimension of its own.
+    """
 
     id: str
+    sex: str
     habitus: float
     mirrored: bool
     head_depth_mm: float
@@ -135,7 +251,9 @@ class Patient:
     artery: Vessel
     vein: Vessel
     nerve: Vessel
-    branch: Branch | None
+    branches: tuple[Branch, ...]
+    plaques: tuple[Plaque, ...]
+    nodes: tuple[LymphNode, ...]
     layers: Layers
     sheets: tuple[Sheet, ...]
     texture_seed: int
@@ -145,159 +263,7 @@ class Patient:
         """Depth of the head's most anterior point."""
         return self.head_depth_mm - self.bone.head_radius_mm
 
-
-def draw_patient(config: SimulationConfig, rng: np.random.Generator) -> Patient:
-    """One patient of the population."""
-    low, high = config.habitus
-    habitus = low + (high - low) * float(rng.beta(1.3, 2.2))
-    bone = _draw_bone(config, rng)
-    apex_mm = 13.5 + 13.0 * habitus + 30.0 * max(habitus - 0.6, 0.0) / 0.4 + rng.uniform(-1.0, 3.5)
-    artery = _draw_artery(rng, habitus, apex_mm, apex_mm + bone.head_radius_mm)
-    layers = _draw_layers(rng, habitus, apex_mm, artery, apex_mm + bone.head_radius_mm)
-    return Patient(
-        id=f"simulated-{rng.integers(1 << 40):010x}",
-        habitus=habitus,
-        mirrored=bool(rng.random() < 0.5),
-        head_depth_mm=apex_mm + bone.head_radius_mm,
-        bone=bone,
-        joint=_draw_joint(config, rng),
-        artery=artery,
-        vein=_draw_vein(rng, artery),
-        nerve=_draw_nerve(rng, artery),
-        branch=_draw_branch(rng) if rng.random() < config.branch_share else None,
-        layers=layers,
-        sheets=_draw_sheets(config, rng, apex_mm, bone.head_radius_mm),
-        texture_seed=int(rng.integers(1 << 31)),
-    )
-
-
-def _draw_bone(config: SimulationConfig, rng: np.random.Generator) -> Bone:
-    radius_mm = float(rng.uniform(*config.head_radius_mm))
-    return Bone(
-        head_radius_mm=radius_mm,
-        neck_radius_mm=radius_mm * rng.uniform(0.6, 0.68),
-        neck_length_mm=rng.uniform(46, 58),
-        neck_slope=rng.uniform(-0.05, 0.2),
-        neck_heading_rad=math.radians(rng.uniform(35, 55)),
-        neck_flare=rng.uniform(0.002, 0.006),
-        blend_mm=rng.uniform(1.2, 3.5),
-        rim_turn_rad=math.radians(rng.uniform(0, 32)),
-        rim_angle_rad=math.radians(rng.uniform(32, 52)),
-        ilium_slope=rng.uniform(-0.5, 0.35),
-        cartilage_mm=rng.uniform(0.5, 1.4),
-        cartilage_echo_db=rng.uniform(-30, -9),
-        roughness_mm=rng.uniform(0.01, 0.06),
-    )
-
-
-def _draw_joint(config: SimulationConfig, rng: np.random.Generator) -> Joint:
-    distance_mm = float(rng.uniform(*config.neck_capsule_distance_mm))
-    effused = rng.random() < config.effusion_share
-    return Joint(
-        capsule_mm=min(rng.uniform(2.0, 3.6), 0.7 * distance_mm),
-        neck_capsule_distance_mm=distance_mm,
-        effusion_mm=rng.uniform(1.5, 6.0) if effused else 0.0,
-        labrum_length_mm=rng.uniform(6.0, 9.5),
-        labrum_mm=rng.uniform(2.6, 4.2),
-        recess_echo_db=rng.uniform(-45, -28) if effused else rng.uniform(-26, -10),
-    )
-
-
-def _draw_artery(rng: np.random.Generator, habitus: float, apex_mm: float, head_depth_mm: float) -> Vessel:
-    semi_x_mm = rng.uniform(3.2, 5.2)
-    semi_z_mm = semi_x_mm * rng.uniform(0.7, 0.98)
-    depth_mm = max(apex_mm - rng.uniform(5.3, 13.0) - 6.0 * max(habitus - 0.6, 0.0), semi_z_mm + 3.5)
-    return Vessel(
-        x_mm=-rng.uniform(18, 28),
-        z_mm=depth_mm - head_depth_mm,
-        drift_x=rng.uniform(-0.25, 0.05),
-        drift_z=rng.uniform(-0.05, 0.2),
-        semi_x_mm=semi_x_mm,
-        semi_z_mm=semi_z_mm,
-    )
-
-
-def _draw_vein(rng: np.random.Generator, artery: Vessel) -> Vessel:
-    semi_x_mm = rng.uniform(2.8, 6.6)
-    height = float(rng.choice([rng.uniform(0.25, 0.4), rng.uniform(0.5, 0.95)]))
-    gap_mm = rng.uniform(-0.9, 1.5)
-    semi_z_mm = max(semi_x_mm * height, 1.3)
-    return Vessel(
-        x_mm=artery.x_mm - artery.semi_x_mm - semi_x_mm - gap_mm,
-        z_mm=artery.z_mm + rng.uniform(0.6, 4.2),
-        drift_x=artery.drift_x,
-        drift_z=artery.drift_z,
-        semi_x_mm=semi_x_mm,
-        semi_z_mm=semi_z_mm,
-        roll_rad=math.radians(rng.uniform(-8, 28)),
-        bend_per_mm=rng.uniform(-0.02, 0.04),
-    )
-
-
-def _draw_nerve(rng: np.random.Generator, artery: Vessel) -> Vessel:
-    semi_x_mm = rng.uniform(2.6, 5.0)
-    return Vessel(
-        x_mm=artery.x_mm + artery.semi_x_mm + semi_x_mm + rng.uniform(0.5, 4.0),
-        z_mm=artery.z_mm + rng.uniform(-1.0, 3.0),
-        drift_x=artery.drift_x + rng.uniform(-0.03, 0.06),
-        drift_z=artery.drift_z,
-        semi_x_mm=semi_x_mm,
-        semi_z_mm=semi_x_mm * rng.uniform(0.3, 0.55),
-        roll_rad=math.radians(rng.uniform(-5, 30)),
-    )
-
-
-def _draw_branch(rng: np.random.Generator) -> Branch:
-    return Branch(
-        radius_mm=rng.uniform(0.8, 2.0),
-        y_mm=-rng.uniform(4, 34),
-        drift_y=rng.uniform(-0.3, 0.3),
-        above_capsule_mm=rng.uniform(2.5, 8.0),
-    )
-
-
-def _draw_layers(
-    rng: np.random.Generator, habitus: float, apex_mm: float, artery: Vessel, head_depth_mm: float
-) -> Layers:
-    artery_top_mm = artery.z_mm - artery.semi_z_mm + head_depth_mm
-    fat_mm = min(0.17 * apex_mm + 8.0 * habitus * rng.random() + rng.uniform(0.5, 2.5), artery_top_mm - 0.8)
-    fat_mm = max(fat_mm, 2.6)
-    return Layers(
-        skin_mm=rng.uniform(0.9, 1.8),
-        fat_mm=fat_mm,
-        fascia_iliaca_mm=fat_mm + (apex_mm - fat_mm) * rng.uniform(0.04, 0.3),
-        dip_x_mm=rng.uniform(-11, -3),
-        dip_slope=rng.uniform(0.55, 1.0),
-        sartorius_x_mm=rng.uniform(4, 20),
-        sartorius_mm=rng.uniform(2.0, 5.5),
-        pectineus_gap_mm=rng.uniform(1.5, 5.0),
-        fibre_tilt=rng.uniform(-0.4, 0.4),
-        fibre_tilt_deep=rng.uniform(-0.5, 0.5),
-        marbling=rng.uniform(0, 1),
-    )
-
-
-def _draw_sheets(
-    config: SimulationConfig, rng: np.random.Generator, apex_mm: float, head_radius_mm: float
-) -> tuple[Sheet, ...]:
-    if rng.random() >= config.look_alike_share:
-        return ()
-    return tuple(_draw_sheet(rng, apex_mm, head_radius_mm) for _ in range(rng.integers(1, 5)))
-
-
-def _draw_sheet(rng: np.random.Generator, apex_mm: float, head_radius_mm: float) -> Sheet:
-    repeated = rng.random() < 0.2
-    steepest = 0.1 if repeated else 0.55
-    return Sheet(
-        x_mm=rng.uniform(-25, 25),
-        y_mm=rng.uniform(-25, 15),
-        z_mm=rng.uniform(0.15, 1.25) * apex_mm - apex_mm - head_radius_mm,
-        slope_x=rng.uniform(-steepest, steepest),
-        slope_y=rng.uniform(-steepest, steepest),
-        bend_per_mm=rng.normal(0, 0.004),
-        half_length_mm=math.exp(rng.uniform(math.log(3), math.log(35))),
-        sigma_mm=rng.uniform(0.1, 0.28),
-        echo_db=rng.uniform(-6, 10),
-        repeats=int(rng.integers(2, 6)) if repeated else 1,
-        spacing_mm=rng.uniform(1.2, 4.0),
-    )
+    @property
+    def shows_hip(self) -> bool:
+        """Whether an image shows a hip that hipseg is made for; a prosthesis is none."""
+        return not self.bone.metal

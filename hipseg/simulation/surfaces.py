@@ -28,6 +28,25 @@ def ellipse(x: Array, y: Array, semi_x: float | Array, semi_y: float | Array) ->
     return scaled * (scaled - 1) / slope
 
 
+def ellipsoid(x: Array, y: Array, z: Array, semi_x: float, semi_y: float, semi_z: float) -> Array:
+    """First-order distance to an axis-aligned ellipsoid about the origin."""
+    scaled = np.sqrt((x / semi_x) ** 2 + (y / semi_y) ** 2 + (z / semi_z) ** 2) + 1e-6
+    slope = np.sqrt((x / semi_x**2) ** 2 + (y / semi_y**2) ** 2 + (z / semi_z**2) ** 2) + 1e-6
+    distance: Array = scaled * (scaled - 1) / slope
+    return distance
+
+
+def rod(
+    x: Array, y: Array, z: Array, start: tuple[float, float, float], end: tuple[float, float, float], radius: float
+) -> Array:
+    """Distance to a round rod with hemispherical ends; exact."""
+    axis = np.subtract(end, start)
+    dx, dy, dz = (value - np.float32(origin) for value, origin in zip((x, y, z), start, strict=True))
+    ax, ay, az = (np.float32(component) for component in axis)
+    share = np.clip((dx * ax + dy * ay + dz * az) / np.float32(max(float(axis @ axis), 1e-6)), 0, 1)
+    return sphere(dx - share * ax, dy - share * ay, dz - share * az, radius)
+
+
 def blend(first: Array, second: Array, width: float | Array) -> Array:
     """Union whose crease is filled over `width` mm by a parabola (a polynomial smooth minimum)."""
     overlap = np.maximum(width - np.abs(first - second), 0)
@@ -49,6 +68,13 @@ def smooth_step(value: Array, start: float, end: float) -> Array:
 def soft_ramp(value: Array, width: float) -> Array:
     """max(value, 0) with its corner rounded over about `width`."""
     return 0.5 * (value + np.sqrt(value * value + width * width))
+
+
+def bump(position: Array) -> Array:
+    """A smooth bump, 1 at 0 and 0 beyond +-1; close to a Gaussian of sigma 1 / 2.6 and much cheaper."""
+    rest = np.maximum(1 - position * position, 0)
+    height: Array = rest * rest * rest
+    return height
 
 
 class Waves:

@@ -39,6 +39,10 @@ class Material(IntEnum):
     LABRUM = 15
     CARTILAGE = 16
     BONE = 17
+    PLAQUE = 18
+    NODE = 19
+    NODE_HILUM = 20
+    METAL = 21
 
 
 class Acoustic(NamedTuple):
@@ -77,7 +81,31 @@ ACOUSTICS: dict[Material, Acoustic] = {
     Material.LABRUM: Acoustic(-5, 0.4, 2.0, 0.39, 1.1),
     Material.CARTILAGE: Acoustic(-38, 0.2, 2.0, 2.0, 1.5),
     Material.BONE: Acoustic(-60, 0.4, 3.0, 0.39, 3.0),
+    Material.PLAQUE: Acoustic(13, 0.4, 1.5, 0.31, 14.0),
+    Material.NODE: Acoustic(-21, 0.4, 1.5, 0.4, 0.5),
+    Material.NODE_HILUM: Acoustic(-3, 0.6, 1.5, 0.35, 0.8),
+    Material.METAL: Acoustic(-60, 0.2, 3.0, 0.39, 3.0),
 }
+
+
+class Reverberation(NamedTuple):
+    """How sound rings on behind a material's surface.
+
+    Attributes:
+        level_db: of the first repeated echo, relative to the surface's own.
+        spacing_mm: from one echo to the next; about the thickness or, for a comet tail, finer than the pulse.
+        decay_db_per_mm: by which the repeated echoes weaken.
+    """
+
+    level_db: float
+    spacing_mm: float
+    decay_db_per_mm: float
+
+
+REVERBERATIONS: dict[Material, Reverberation] = {Material.METAL: Reverberation(-3.0, 1.4, 0.9)}
+"""Smooth metal sends nearly all sound back and rings on for centimetres (no published figures)."""
+METAL_SURFACE_DB = 12.0
+"""By which a prosthesis' surface is brighter than bone at normal incidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +167,15 @@ def _materials(section: Section) -> npt.NDArray[np.uint8]:
         (Material.RECESS, deep_of_capsule),
         (Material.CARTILAGE, section.cartilage < 0),
         (Material.LABRUM, section.labrum < 0),
+        (Material.NODE, section.node < 0),
+        (Material.NODE_HILUM, section.hilum < 0),
         (Material.NERVE, section.nerve < 0),
         (Material.VESSEL_WALL, np.minimum(section.vein, section.arteries) < 0),
         (Material.VEIN, section.vein < -0.35),
         (Material.ARTERY, section.arteries < -0.6),
+        (Material.PLAQUE, section.plaque < 0),
         (Material.BONE, section.bone < 0),
+        (Material.METAL, (section.femur < 0) & section.metal),
     )
     material = np.zeros(section.femur.shape, np.uint8)
     for name, where in regions:

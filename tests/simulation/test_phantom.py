@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from hipseg.simulation import SimulationConfig
-from hipseg.simulation.patient import Patient, Vessel, draw_patient
-from hipseg.simulation.phantom import BodyState, Phantom, tube
+from hipseg.simulation.patient import Patient, Vessel
+from hipseg.simulation.phantom import BodyState, Phantom
+from hipseg.simulation.population import draw_patient
 from hipseg.simulation.surfaces import blend, ellipse
+from hipseg.simulation.vessels import tube
 
-CONFIG = SimulationConfig(effusion_share=0.0)
+CONFIG = SimulationConfig(effusion_share=0.0, vein_under_share=0.0, osteophyte_share=0.0)
 
 
 def smooth_patient(seed: int) -> Patient:
