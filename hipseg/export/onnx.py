@@ -18,6 +18,7 @@ from hipseg.errors import ModelError
 from hipseg.export.graph import ExportGraph
 from hipseg.export.verify import Parity, check_parity
 from hipseg.io.writing import write_atomically
+from hipseg.models.convolutions import fold
 from hipseg.models.outputs import NUM_OUTPUT_CHANNELS
 from hipseg.runtime.contract import INPUT_IMAGE, METADATA_KEY, OUTPUTS, ModelContract
 
@@ -29,7 +30,7 @@ def export_model(network: nn.Module, contract: ModelContract, path: str | Path) 
     """Writes the model file of contracts.md section 3.
 
     Args:
-        network: as `models.outputs` describes; put into evaluation mode.
+        network: as `models.outputs` describes; exported in evaluation mode and folded (`models.convolutions.fold`).
         contract: goes into the file's metadata.
         path: of the file, replaced when it exists.
 
@@ -40,6 +41,7 @@ def export_model(network: nn.Module, contract: ModelContract, path: str | Path) 
         ModelError: the network cannot be exported, or the two do not agree; nothing is written.
         OutputError: the file cannot be written.
     """
+    network = fold(network)
     graph = ExportGraph(network, contract.grid_size).eval()
     _check_network(network, contract)
     content = _serialise(_convert(graph, contract.name), contract)

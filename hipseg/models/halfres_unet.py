@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from hipseg.models.convolutions import ConvolutionMaker, plain
 from hipseg.models.outputs import NUM_OUTPUT_CHANNELS
 
 
@@ -24,6 +25,7 @@ class HalfResUNet(nn.Module):
         widths: channels at 1/2, 1/4, 1/8, ... of the grid. (12, 24, 48, 80, 112) is half as large as the default,
             (24, 48, 96, 160, 224) more than twice.
         num_convs: 3x3 convolutions a level, on the way down and again on the way up.
+        convolution: what they are made of, see `models.convolutions`.
         in_channels: 1, a grey image.
         out_channels: see `models.outputs`.
     """
@@ -33,16 +35,17 @@ class HalfResUNet(nn.Module):
         widths: Sequence[int] = (24, 48, 64, 80, 80, 80),
         *,
         num_convs: int = 2,
+        convolution: ConvolutionMaker = plain,
         in_channels: int = 1,
         out_channels: int = NUM_OUTPUT_CHANNELS,
     ) -> None:
         super().__init__()
         above = (in_channels, *widths[:-1])
         self.encoder = nn.ModuleList(
-            _level(inputs, width, num_convs, stride=2) for inputs, width in zip(above, widths, strict=True)
+            _level(inputs, width, num_convs, convolution, stride=2) for inputs, width in zip(above, widths, strict=True)
         )
         self.lifts = nn.ModuleList(_lift(below, width) for width, below in itertools.pairwise(widths))
-        self.decoder = nn.ModuleList(_level(width, width, num_convs) for width in widths[:-1])
+        self.decoder = nn.ModuleList(_level(width, width, num_convs, convolution) for width in widths[:-1])
         self.head = nn.Sequential(nn.Conv2d(widths[0], 4 * out_channels, 1), nn.PixelShuffle(2))
 
     def forward(self, image_NCHW: Tensor) -> Tensor:
@@ -59,20 +62,11 @@ class HalfResUNet(nn.Module):
         return logits
 
 
-def _level(inputs: int, width: int, num_convs: int, stride: int = 1) -> nn.Sequential:
-    widths = [inputs] + [width] * num_convs
-    return nn.Sequential(
-        *(
-            layer
-            for index in range(num_convs)
-            for layer in _conv(widths[index], widths[index + 1], stride if index == 0 else 1)
-        )
-    )
-
-
-def _conv(inputs: int, width: int, stride: int) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
-    return [convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+def _level(inputs: int, width: int, num_convs: int, convolution: ConvolutionMaker, stride: int = 1) -> nn.Sequential:
+    layers = convolution(inputs, width, stride)
+    for _ in range(num_convs - 1):
+        layers += convolution(width, width, 1)
+    return nn.Sequential(*layers)
 
 
 def _lift(below: int, width: int) -> nn.Sequential:
