@@ -45,7 +45,7 @@ class Capsule:
         cartilage = np.where(along < junction_mm + 0.5, head - cartilage_mm, FAR).astype(np.float32)
         labrum = self._labrum(x, y, z, head)
         on_head_mm, on_neck_mm = self._lift(along, fluid_mm)
-        outer = blend(head - on_head_mm, neck - on_neck_mm, 6.0) + 0.1 * self._undulation(x, y)
+        outer = blend(head - on_head_mm, neck - on_neck_mm, 4.0) + 0.1 * self._undulation(x, y)
         over_rim = np.minimum(labrum - 0.4, pelvis) - np.float32(0.8 * joint.capsule_mm)
         outer = blend(outer, over_rim, 4.0)
         ends = smooth_step(along, self._bone.neck_length_mm + 2, self._bone.neck_length_mm - 8)
