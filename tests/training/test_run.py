@@ -47,7 +47,7 @@ def test_the_summary_stands_alone(finished):
     assert "Not a medical device" in page
     assert page.count("data:image/png;base64,") == 2
     assert "Dice, femoral head" in page
-    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 
 def test_checkpoints_are_plain_data_and_hold_the_averaged_weights(finished):
