@@ -172,7 +172,7 @@ def _materials(section: Section) -> npt.NDArray[np.uint8]:
         (Material.NERVE, section.nerve < 0),
         (Material.VESSEL_WALL, np.minimum(section.vein, section.arteries) < 0),
         (Material.VEIN, section.vein < -0.35),
-        (Material.ARTERY, section.arteries < -0.6),
+        (Material.ARTERY, (section.artery < -0.6) | (section.branch < -0.25)),
         (Material.PLAQUE, section.plaque < 0),
         (Material.BONE, section.bone < 0),
         (Material.METAL, (section.femur < 0) & section.metal),
