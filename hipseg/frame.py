@@ -52,10 +52,11 @@ class Frame:
     Attributes:
         image_HW: grey levels 0-255 of the whole source frame, uint8.
         index: position in the source, from 0.
-        time_s: the source's own time, seconds from its first frame.
+        time_s: the source's own time, seconds from its first frame; that of a live source may stand still or leap.
         spacing: pixel size, or None when nobody knows it: then no millimetre may be shown.
         region: where the ultrasound is.
         source_id: names the clip without personal data (a file name's stem, "camera:0").
+        taken_s: when a live frame came in, by this machine's monotonic clock; None for recordings.
     """
 
     image_HW: ImageHW
@@ -64,6 +65,7 @@ class Frame:
     spacing: Spacing | None
     region: ScanRegion
     source_id: str
+    taken_s: float | None = None
 
     @property
     def scan_HW(self) -> ImageHW:

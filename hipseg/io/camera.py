@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 
 from hipseg.errors import SourceError, UsageError
+from hipseg.frame import ImageHW
 from hipseg.io.grey import rgb_to_grey
-from hipseg.io.picture_source import ClipFacts, Picture, PictureSource, is_plausible_rate
+from hipseg.io.live_source import LivePicture, LiveSource, live_info
+from hipseg.io.picture_source import is_plausible_rate
 from hipseg.io.quiet import quiet_opencv
 from hipseg.io.source import SourceOptions
 
 CAMERA_PREFIX = "camera:"
 
 
-def open_camera(spec: str, options: SourceOptions) -> PictureSource:
+def open_camera(spec: str, options: SourceOptions) -> LiveSource:
     """Opens "camera:N", the N-th video device of this machine.
+
+    It is asked for the frame size and rate in the options. One that gives another size is taken as it is, with a
+    warning: a region measured at the wanted size would lie elsewhere.
 
     Raises:
         UsageError: N is not a number.
@@ -33,25 +39,43 @@ def open_camera(spec: str, options: SourceOptions) -> PictureSource:
         device.release()
         mend = "check that it is plugged in and that no other program uses it"
         raise SourceError("no such camera, or it is in use", where=spec, mend=mend)
+    ask(device, options)
     rate_hz = device.get(cv2.CAP_PROP_FPS)
-    facts = ClipFacts(
-        source_id=f"{CAMERA_PREFIX}{int(number)}",
-        kind="camera",
-        where=spec,
-        frame_rate_hz=rate_hz if is_plausible_rate(rate_hz) else None,
-        is_live=True,
-    )
-    return PictureSource(facts, _pictures(device, spec), options, device.release)
+    info = live_info(f"{CAMERA_PREFIX}{int(number)}", "camera", rate_hz if is_plausible_rate(rate_hz) else None)
+    source = LiveSource(info, camera_pictures(device, spec), options, device.release)
+    if options.frame_size is not None and options.frame_size != (info.height, info.width):
+        height, width = options.frame_size
+        asked = f"The camera was asked for {width} x {height} pixels"
+        info.warnings.append(f"{asked} and gives {info.width} x {info.height}.")
+    return source
 
 
-def _pictures(device: cv2.VideoCapture, spec: str) -> Iterator[Picture]:
+def ask(device: Any, options: SourceOptions) -> None:
+    """Asks an OpenCV capture for a frame size and rate, and to keep as few frames waiting as it can."""
+    if options.frame_size is not None:
+        device.set(cv2.CAP_PROP_FRAME_HEIGHT, options.frame_size[0])
+        device.set(cv2.CAP_PROP_FRAME_WIDTH, options.frame_size[1])
+    if options.frame_rate_hz is not None:
+        device.set(cv2.CAP_PROP_FPS, options.frame_rate_hz)
+    device.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+
+
+def camera_pictures(device: Any, spec: str) -> Iterator[LivePicture]:
+    """What an OpenCV capture gives, until it gives no more."""
     while True:
-        is_read, image_HW3 = device.read()
+        is_read, image = device.read()
         taken_s = time.monotonic()
-        if not is_read or image_HW3 is None:
+        if not is_read or image is None:
             raise SourceError("the camera gives no more images", where=spec, mend="check its cable")
-        if image_HW3.ndim == 2:
-            yield Picture(np.asarray(image_HW3, np.uint8), taken_s)
-        else:
-            rgb_HW3 = np.asarray(cv2.cvtColor(image_HW3, cv2.COLOR_BGR2RGB), np.uint8)
-            yield Picture(rgb_to_grey(rgb_HW3), taken_s)
+        yield LivePicture(_grey(image), taken_s)
+
+
+def _grey(image: Any) -> ImageHW | None:
+    """8-bit grey of what a camera gave: grey or BGR; None for anything else."""
+    if image.dtype != np.uint8 or not image.size:
+        return None
+    if image.ndim == 2:
+        return np.asarray(image, np.uint8)
+    if image.ndim == 3 and image.shape[2] == 3:
+        return rgb_to_grey(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))
+    return None

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from hipseg.errors import SourceError, UsageError
 from hipseg.io.camera import CAMERA_PREFIX, open_camera
 from hipseg.io.clips import SERIES_MARK, find_group
 from hipseg.io.dicom.series import open_dicom_series
 from hipseg.io.dicom.source import open_dicom
 from hipseg.io.file_kind import FileKind, format_of
+from hipseg.io.igtl.source import IGTL_PREFIX, open_igtl
 from hipseg.io.images import open_image, open_image_folder
+from hipseg.io.network_stream import STREAM_SCHEMES, open_network_stream
+from hipseg.io.replay import REPLAY_PREFIX, open_replay
 from hipseg.io.scan_region import parse_region
 from hipseg.io.source import Source, SourceOptions
 from hipseg.io.video import open_video_file
 
-_IGTL = re.compile(r"igtl://[^:/\s]+(:\d{1,5})?(/.+)?")
+LIVE_PREFIXES = (CAMERA_PREFIX, IGTL_PREFIX, REPLAY_PREFIX, *STREAM_SCHEMES)
+
+
+def is_live_spec(spec: str) -> bool:
+    """Whether a spec names a live source."""
+    return spec.startswith(LIVE_PREFIXES)
 
 
 def open_source(spec: str, options: SourceOptions = SourceOptions()) -> Source:
     """Opens a source of frames.
 
     Args:
-        spec: a DICOM, video or image file, a folder with one clip (images, or a DICOM series), or "camera:N".
-            What a file is, its content tells, not its name.
+        spec: a DICOM, video or image file, a folder with one clip (images, or a DICOM series), or a live source:
+            "camera:N", "igtl://HOST:PORT[/DEVICE]", "rtsp://...", "http://..." (MJPEG), "replay:RECORDING". What a
+            file is, its content tells, not its name.
         options: what the user says about it.
 
     Returns:
@@ -37,8 +44,16 @@ def open_source(spec: str, options: SourceOptions = SourceOptions()) -> Source:
     parse_region(options.region)
     if spec.startswith(CAMERA_PREFIX):
         return open_camera(spec, options)
-    if spec.startswith("igtl:"):
-        raise _refuse_igtl(spec)
+    if spec.startswith(IGTL_PREFIX):
+        return open_igtl(spec, options)
+    if spec.startswith(STREAM_SCHEMES):
+        return open_network_stream(spec, options)
+    if spec.startswith(REPLAY_PREFIX):
+        return open_replay(spec, options, _open_recording)
+    return _open_recording(spec, options)
+
+
+def _open_recording(spec: str, options: SourceOptions) -> Source:
     group = find_group(spec)
     folder = Path(spec.split(SERIES_MARK)[0])
     if group.series:
@@ -55,10 +70,3 @@ def _open_file(path: Path, options: SourceOptions) -> Source:
     if format_.kind is FileKind.VIDEO:
         return open_video_file(path, format_, options)
     return open_image(path, format_, options)
-
-
-def _refuse_igtl(spec: str) -> Exception:
-    if not _IGTL.fullmatch(spec):
-        return UsageError(f"'{spec}' is not an address", where="source", expected="igtl://HOST:PORT[/DEVICE]")
-    mend = "record a clip, or capture the screen with camera:N"
-    return SourceError("OpenIGTLink sources are not supported yet", where=spec, mend=mend)

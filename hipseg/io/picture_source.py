@@ -44,7 +44,6 @@ class ClipFacts:
         source_id, kind, num_frames, frame_rate_hz, spacing, warnings: as in `SourceInfo`.
         region: declared by the format, in the frame; None when it declares none.
         where: the file, for messages.
-        is_live: only the present picture may be waited for.
     """
 
     source_id: str
@@ -54,7 +53,6 @@ class ClipFacts:
     frame_rate_hz: float | None = None
     spacing: Spacing | None = None
     region: ScanRegion | None = None
-    is_live: bool = False
     warnings: list[str] = field(default_factory=list)
 
 
@@ -88,7 +86,7 @@ class PictureSource:
         self._ahead: deque[Picture] = deque()
         self._break: SourceError | None = None
         try:
-            self._read_ahead(1 if facts.is_live else _LOOK_AHEAD)
+            self._read_ahead(_LOOK_AHEAD)
             self._start_s = self._ahead[0].time_s
             self.info = self._describe(facts, options)
         except BaseException:
@@ -130,7 +128,7 @@ class PictureSource:
         height, width = self._ahead[0].image_HW.shape
         given = parse_region(options.region)
         if given is not None:
-            return _region_of_user(given, height, width, facts.warnings)
+            return region_of_user(given, height, width, facts.warnings)
         if options.region == "full":
             return full_region(height, width)
         if facts.region is not None and not _fills_frame(facts.region, height, width):
@@ -200,7 +198,8 @@ def is_plausible_rate(rate_hz: float) -> bool:
     return FRAME_RATES_HZ[0] <= rate_hz <= FRAME_RATES_HZ[1]
 
 
-def _region_of_user(given: ScanRegion, height: int, width: int, warnings: list[str]) -> ScanRegion:
+def region_of_user(given: ScanRegion, height: int, width: int, warnings: list[str]) -> ScanRegion:
+    """The user's region inside the frame. Raises UsageError when it lies outside."""
     region = clipped(given, height, width)
     if region is None or min(region.width, region.height) < SMALLEST_SIDE_PX:
         what = f"{given.x},{given.y},{given.width},{given.height} lies outside the frame"

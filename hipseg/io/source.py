@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,13 +19,20 @@ class SourceOptions:
         region: "auto" (declared by the source, else found from the content), "full",
             or "x,y,width,height" in pixels.
         force: accept images that do not declare themselves ultrasound.
-        frame_rate_hz: time base for sources without one (folders of images); also replaces a wrong one.
+        frame_rate_hz: time base for sources without one (folders of images); also replaces a wrong one. Cameras are
+            asked for it.
+        frame_size: height and width to ask a camera for, pixels.
+        loop: begin a replayed recording again when it ends.
+        silent_after_s: a live source that gives no image for this long is lost.
     """
 
     spacing: Spacing | None = None
     region: str = "auto"
     force: bool = False
     frame_rate_hz: float | None = None
+    frame_size: tuple[int, int] | None = None
+    loop: bool = False
+    silent_after_s: float = 5.0
 
 
 @dataclass(slots=True)
@@ -33,12 +41,15 @@ class SourceInfo:
 
     Attributes:
         source_id: as `Frame.source_id`.
-        kind: "dicom", "dicom_series", "video", "image", "image_folder", "camera", "igtl".
-        height, width: of every frame, pixels.
+        kind: "dicom", "dicom_series", "video", "image", "image_folder", "camera", "igtl", "stream",
+            "replay".
+        height, width: of every frame, pixels; of the present one where a live source changes them.
         num_frames: as the source says, None when it does not (live, some videos); what is delivered counts.
         frame_rate_hz: nominal rate, None for a single image.
         spacing, region: as on the frames.
         warnings: what a user should know, one sentence each; may grow while frames are read.
+        is_live: frames come at their own pace and only the present one matters.
+        counts: what a live source passed over, by name.
     """
 
     source_id: str
@@ -50,6 +61,8 @@ class SourceInfo:
     spacing: Spacing | None
     region: ScanRegion
     warnings: list[str] = field(default_factory=list)
+    is_live: bool = False
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 class Source(Protocol):
