@@ -110,7 +110,7 @@ class SimulationConfig:
     effusion_share: float = 0.2
     effusion_mm: tuple[float, float] = (1.5, 6.0)
     hyperaemia_share: float = 0.15
-    branch_share: float = 0.5
+    branch_share: float = 0.8
     two_branches_share: float = 0.3
     vein_under_share: float = 0.1
     vein_comma_share: float = 0.3
@@ -123,7 +123,7 @@ class SimulationConfig:
     node_share: float = 0.3
     curvilinear_share: float = 0.08
     aperture_mm: tuple[float, float] = (38.0, 50.0)
-    depth_mm: tuple[float, float] = (22.0, 90.0)
+    depth_mm: tuple[float, float] = (22.0, 120.0)
     pixel_mm: tuple[float, float] = (0.07, 0.14)
     frequency_mhz: tuple[float, float] = (8.0, 14.0)
     gain_db: tuple[float, float] = (-10.0, 2.0)

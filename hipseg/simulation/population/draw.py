@@ -31,7 +31,7 @@ def draw_patient(config: SimulationConfig, rng: np.random.Generator) -> Patient:
     habitus = draw_habitus(config.habitus, rng)
     sex = "female" if rng.random() < 0.5 else "male"
     bone = draw_bone(config, sex, rng)
-    apex_mm = draw_apex_depth(habitus, bone.head_radius_mm, rng)
+    apex_mm = draw_apex_depth(habitus, rng)
     head_depth_mm = apex_mm + bone.head_radius_mm
     artery = draw_artery(apex_mm, head_depth_mm, rng)
     vein = draw_vein(config, artery, rng)

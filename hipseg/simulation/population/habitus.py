@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 BUILDS = ("lean", "average", "overweight", "obese", "severely obese")
-_BUILD_BOUNDS = (0.2, 0.4, 0.65, 0.85)
-_HABITUS = (0.0, 0.2, 0.4, 0.65, 0.85, 1.0)
-_APEX_MM = (14.5, 17.5, 22.5, 39.0, 56.0, 73.0)
-_DEEPEST_CENTRE_MM = 100.0
+_BUILD_BOUNDS = (0.2, 0.6, 0.78, 0.9)
+_HABITUS = (0.0, 0.2, 0.4, 0.6, 0.78, 0.9, 1.0)
+_APEX_MM = (14.5, 17.5, 25.0, 44.0, 64.0, 78.0, 94.0)
+_SHALLOWEST_MM, _DEEPEST_MM = 13.0, 100.0
 
 
 def build_of(habitus: float) -> str:
     """The name of a body build, one of `BUILDS`.
 
-    Their bounds are such that the head's centre lies as clinical.md section 2 has it: 20-45 mm deep in lean and
-    average patients, 45-65 in overweight, 65-100 in obese ones.
+    Their bounds are such that the head lies as clinical.md section 2 has it: to 45 mm deep in lean and average
+    patients, 45-65 in overweight, 65-100 in obese ones, give or take.
     """
     return BUILDS[int(np.searchsorted(_BUILD_BOUNDS, habitus, side="right"))]
 
@@ -26,14 +26,14 @@ def draw_habitus(bounds: tuple[float, float], rng: np.random.Generator) -> float
     return low + (high - low) * float(rng.beta(1.3, 2.2))
 
 
-def draw_apex_depth(habitus: float, head_radius_mm: float, rng: np.random.Generator) -> float:
+def draw_apex_depth(habitus: float, rng: np.random.Generator) -> float:
     """Depth of the head's most anterior point, mm.
 
-    In real groins 13.6-17.1 thin and 22-29 others (simulation.md); the rest follows clinical.md, whose depths are
-    taken for those of the head's centre, as only so the two agree.
+    13.6-17.1 in thin people and 22-29 in others (simulation.md, real groins); 45-65 in overweight and 65-100 in obese
+    ones (clinical.md section 2).
     """
     typical_mm = float(np.interp(habitus, _HABITUS, _APEX_MM))
-    return float(np.clip(typical_mm * rng.normal(1.0, 0.06), 13.0, _DEEPEST_CENTRE_MM - head_radius_mm))
+    return float(np.clip(typical_mm * rng.normal(1.0, 0.06), _SHALLOWEST_MM, _DEEPEST_MM))
 
 
 def fat_depth(apex_mm: float, rng: np.random.Generator) -> float:

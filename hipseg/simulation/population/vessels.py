@@ -9,7 +9,7 @@ import numpy as np
 from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.patient import Branch, Layers, LymphNode, Plaque, Vessel
 
-_SHALLOWEST_WALL_MM = 3.5
+_SHALLOWEST_WALL_MM = (3.8, 6.5)
 
 
 def draw_artery(apex_mm: float, head_depth_mm: float, rng: np.random.Generator) -> Vessel:
@@ -19,7 +19,7 @@ def draw_artery(apex_mm: float, head_depth_mm: float, rng: np.random.Generator) 
     above_apex_mm = rng.uniform(5.3, 13.0) + 0.08 * max(apex_mm - 30.0, 0.0)
     return Vessel(
         x_mm=-rng.uniform(18, 28),
-        z_mm=max(apex_mm - above_apex_mm, semi_z_mm + _SHALLOWEST_WALL_MM) - head_depth_mm,
+        z_mm=max(apex_mm - above_apex_mm, semi_z_mm + rng.uniform(*_SHALLOWEST_WALL_MM)) - head_depth_mm,
         drift_x=rng.uniform(-0.25, 0.05),
         drift_z=rng.uniform(-0.05, 0.2),
         semi_x_mm=semi_x_mm,
@@ -67,16 +67,19 @@ def draw_nerve(artery: Vessel, rng: np.random.Generator) -> Vessel:
 
 
 def draw_branches(config: SimulationConfig, artery: Vessel, rng: np.random.Generator) -> tuple[Branch, ...]:
-    """The lateral circumflex artery, 3-5 mm wide at its origin, and at times a second branch that ascends from it."""
+    """The lateral circumflex artery, 3-5 mm wide at its origin, and at times a second branch that ascends from it.
+
+    It lies where needles go: one of five planned paths crosses it, at 4 mm the others pass (clinical.md section 2).
+    """
     if rng.random() >= config.branch_share:
         return ()
     trunk = Branch(
         start_x_mm=artery.x_mm,
         origin_radius_mm=rng.uniform(1.5, 2.5),
         radius_mm=rng.uniform(0.5, 1.25),
-        y_mm=-rng.uniform(4, 30),
-        drift_y=rng.uniform(-0.3, 0.25),
-        above_capsule_mm=rng.uniform(1.5, 8.0),
+        y_mm=rng.normal(-15, 6),
+        drift_y=rng.uniform(-0.3, 0.2),
+        above_capsule_mm=rng.uniform(1.2, 7.0),
     )
     if rng.random() >= config.two_branches_share:
         return (trunk,)
