@@ -99,7 +99,7 @@ def test_the_needle_never_enters_bone(frames: list[SimulatedFrame]) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_target_lies_midway_in_the_recess(seed: int) -> None:
-    config = SimulationConfig(view="longitudinal", needle_share=0.0, curvilinear_share=0.0)
+    config = SimulationConfig(view="longitudinal", needle_share=0.0, curvilinear_share=0.0, osteophyte_share=0.0)
     frame = simulate_frame(config, np.random.default_rng(seed))
     if frame.target_px is None:
         pytest.skip("this patient's junction lies beside the picture")
@@ -114,7 +114,7 @@ def test_the_target_lies_midway_in_the_recess(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_junction_parts_head_from_neck(seed: int) -> None:
-    config = SimulationConfig(view="longitudinal", needle_share=0.0, curvilinear_share=0.0)
+    config = SimulationConfig(view="longitudinal", needle_share=0.0, curvilinear_share=0.0, osteophyte_share=0.0)
     frame = simulate_frame(config, np.random.default_rng(seed))
     junction = frame.landmarks["head_neck_junction"]
     if junction is None:
@@ -128,7 +128,7 @@ def test_the_junction_parts_head_from_neck(seed: int) -> None:
 
 
 def test_bone_is_a_band_of_its_depth_along_the_beam() -> None:
-    config = SimulationConfig(needle_share=0.0, curvilinear_share=0.0, depth_mm=(60, 60))
+    config = SimulationConfig(needle_share=0.0, curvilinear_share=0.0, depth_mm=(60, 60), habitus=(0.0, 0.5))
     for seed in range(4):
         frame = simulate_frame(config, np.random.default_rng(seed))
         thickness_px = np.isin(frame.labels_HW, anatomy.BONES).sum(axis=0)

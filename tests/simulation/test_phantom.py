@@ -25,7 +25,7 @@ def smooth_patient(seed: int) -> Patient:
 
 def column(patient: Patient, x: float, y: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Points straight down from the skin: x, y, z and depth."""
-    depth = np.arange(0, 80, 0.02, dtype=np.float32)
+    depth = np.arange(0, 140, 0.02, dtype=np.float32)
     return np.full_like(depth, x), np.full_like(depth, y), depth - np.float32(patient.head_depth_mm), depth
 
 
