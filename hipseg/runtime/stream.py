@@ -1,7 +1,8 @@
 """Frames through named, timed stages.
 
 A stream is a feed and stages. The feed decides which frames are processed: `ReadAhead` hands on every one, in order,
-and makes the source wait while the stages are busy. The stages don't know which feed they stand behind.
+and makes the source wait while the stages are busy; `live.feed.LiveFeed` only ever the newest one. The stages don't
+know which feed they stand behind.
 """
 
 from __future__ import annotations
@@ -58,25 +59,34 @@ class Stream(Generic[T]):
     Args:
         stages: in their order; names are unique.
         clock: seconds, monotonic.
+        on_stage: called before each stage, for who watches that none hangs.
 
     Attributes:
         latencies: by stage and in `TOTAL`, of all frames so far, in bounded memory.
     """
 
-    def __init__(self, stages: Sequence[Stage[T]], *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        stages: Sequence[Stage[T]],
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        on_stage: Callable[[], None] = lambda: None,
+    ) -> None:
         names = [stage.name for stage in stages] + [TOTAL]
         assert len(set(names)) == len(names), f"two stages with one name: {names}"
-        self._stages, self._clock = tuple(stages), clock
+        self._stages, self._clock, self._on_stage = tuple(stages), clock, on_stage
         self.latencies = {name: LatencyHistogram() for name in names}
 
     def process(self, feed: Iterable[T]) -> Iterator[Processed[T]]:
         """Every frame that the feed hands over, finished, in order. The next one begins when the caller asks for it."""
         for work in feed:
-            yield self._step(work)
+            yield self.step(work)
 
-    def _step(self, work: T) -> Processed[T]:
+    def step(self, work: T) -> Processed[T]:
+        """One frame, finished."""
         times_s = [self._clock()]
         for stage in self._stages:
+            self._on_stage()
             work = stage.run(work)
             times_s.append(self._clock())
         spans = zip(self._stages, times_s, times_s[1:], strict=False)

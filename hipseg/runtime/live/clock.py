@@ -32,6 +32,11 @@ class SourceClock:
     def __init__(self, tolerance_s: float) -> None:
         self._tolerance_s = tolerance_s
         self._last: tuple[float, float, float] | None = None
+        self._is_new_source = False
+
+    def source_changed(self) -> None:
+        """The next frame is of a source opened again, whose time has begun anew: that is no jump."""
+        self._is_new_source = True
 
     def time_of(self, source_s: float, taken_s: float) -> StreamTime:
         """The time of the next frame.
@@ -46,7 +51,10 @@ class SourceClock:
         last_source_s, last_taken_s, last_s = self._last
         by_source_s, by_us_s = source_s - last_source_s, taken_s - last_taken_s
         # Written so that a stamp that is no number is a jump. A coarse clock that stands still for a frame is none.
-        jumped = not (by_source_s >= 0 and abs(by_source_s - by_us_s) <= self._tolerance_s)
-        step_s = max(by_us_s if jumped or by_source_s == 0 else by_source_s, _SMALLEST_STEP_S)
+        follows = by_source_s >= 0 and abs(by_source_s - by_us_s) <= self._tolerance_s
+        is_told = follows and by_source_s > 0 and not self._is_new_source
+        step_s = max(by_source_s if is_told else by_us_s, _SMALLEST_STEP_S)
+        jumped = not follows and not self._is_new_source
+        self._is_new_source = False
         self._last = (source_s, taken_s, last_s + step_s)
         return StreamTime(last_s + step_s, jumped)
