@@ -79,6 +79,8 @@ class DatasetWriter:
     def __init__(self, root: str | Path, manifest: DatasetManifest, *, overwrite: bool = False) -> None:
         self._root, self._manifest, self._overwrite = Path(root), manifest, overwrite
         self._cases: dict[str, Case] = {}
+        self._clips: dict[str, StoredClip] = {}
+        self._is_discarded = False
         self._journal: IO[bytes] | None = None
 
     def __enter__(self) -> DatasetWriter:
@@ -96,7 +98,7 @@ class DatasetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        if kind is None and not self._is_discarded:
             self._finish()
         if self._journal is not None:
             self._journal.close()
@@ -136,6 +138,10 @@ class DatasetWriter:
         place = {"image": name, "sha256": hashlib.sha256(encoded).hexdigest()}
         return self._record(place | {"id": id, "patient": patient, "split": split}, fields, labels_HW, encoded)
 
+    def stored_clip(self, id: str) -> StoredClip | None:
+        """A clip that this run has stored already."""
+        return self._clips.get(id)
+
     def add_clip(self, id: str, source: Path, content: bytes | None = None) -> StoredClip:
         """Copies a clip into the data set byte for byte; one that is there already is left alone.
 
@@ -154,7 +160,8 @@ class DatasetWriter:
             target.parent.mkdir(exist_ok=True)
             if not target.is_file() or file_sha256(target) != sha256:
                 _copy_atomically(source, target) if content is None else write_atomically(target, content)
-        return StoredClip(id, f"{CLIPS}/{target.name}", sha256)
+        self._clips[id] = StoredClip(id, f"{CLIPS}/{target.name}", sha256)
+        return self._clips[id]
 
     def add_frame(
         self,
@@ -198,6 +205,19 @@ class DatasetWriter:
         case = Case.from_dict(plain, where=f"case '{known['id']}'")
         self._store(case, image, mask_png)
         return case
+
+    def discard(self) -> None:
+        """Takes everything back that lies in the folder: no data set is there afterwards."""
+        assert self._journal is not None, "DatasetWriter is a context manager"
+        self._is_discarded = True
+        with output_errors(self._root):
+            self._clear(self._journal)
+            (self._root / JOURNAL).unlink()
+            for folder in (self._root / name for name in (IMAGES, MASKS, CLIPS)):
+                if folder.is_dir():
+                    folder.rmdir()
+            if not any(self._root.iterdir()):
+                self._root.rmdir()
 
     def _store(self, case: Case, image: bytes | None, mask_png: bytes | None) -> None:
         if image is not None:

@@ -17,7 +17,7 @@ from hipseg import anatomy
 from hipseg.configuration import config_folder
 from hipseg.data.importers import rasterise
 from hipseg.data.importers.margins import without_margins
-from hipseg.data.importers.recipe import import_dataset, load_recipe
+from hipseg.data.importers.recipe import count_dataset, import_dataset, load_recipe
 from hipseg.data.importers.shapes import ShapeFolder, absent_landmarks, known_classes, paint
 from hipseg.data.manifest import load_dataset, read_labels
 from hipseg.data.splits import assign_groups, consecutive_runs, join_look_alikes, thumbnail
@@ -182,7 +182,8 @@ def picture_source(root: Path, masks: int = 6) -> Path:
 
 
 def test_the_vessel_recipe_relabels_crops_and_says_what_is_merged(tmp_path: Path) -> None:
-    counts = import_dataset(load_recipe("vessels", RECIPES), picture_source(tmp_path / "in"), tmp_path / "out")
+    import_dataset(load_recipe("vessels", RECIPES), picture_source(tmp_path / "in"), tmp_path / "out")
+    counts = count_dataset(tmp_path / "out")
     manifest, cases = load_dataset(tmp_path / "out", verify=True)
     labels_HW = read_labels(tmp_path / "out", cases[0])
     assert labels_HW is not None
@@ -195,15 +196,37 @@ def test_the_vessel_recipe_relabels_crops_and_says_what_is_merged(tmp_path: Path
 
 
 def test_an_interrupted_import_goes_on(tmp_path: Path) -> None:
-    source, recipe = picture_source(tmp_path / "in", masks=3), load_recipe("vessels", RECIPES)
-    with pytest.raises(SourceError, match=r"0030\.png: cannot be read"):
-        import_dataset(recipe, source, tmp_path / "out")
-    for number in range(3, 6):
-        (source / "masks" / f"{10 * number:04d}.png").write_bytes((source / "masks" / "0000.png").read_bytes())
+    source, recipe = picture_source(tmp_path / "in"), load_recipe("vessels", RECIPES)
+
+    def interrupt(done: int, _total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_dataset(recipe, source, tmp_path / "out", progress=interrupt)
+    with pytest.raises(SourceError, match="never finished"):
+        load_dataset(tmp_path / "out")
     import_dataset(recipe, source, tmp_path / "out")
     import_dataset(recipe, source, tmp_path / "whole")
-    for name in ("manifest.json", "cases.jsonl"):
+    for name in ("manifest.json", "cases.jsonl", "import.json"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_broken_cases_are_refused_by_name_and_the_others_come_in(tmp_path: Path) -> None:
+    source, recipe = picture_source(tmp_path / "in", masks=4), load_recipe("vessels", RECIPES)
+    intake = import_dataset(recipe, source, tmp_path / "out")
+    assert intake.num_cases == len(load_dataset(tmp_path / "out", verify=True)[1]) == 4
+    assert [refusal.case for refusal in intake.refused] == ["0040", "0050"]
+    assert intake.refused[0].reason.startswith("masks/0040.png: cannot be read")
+    noted = json.loads((tmp_path / "out" / "import.json").read_text())
+    assert noted["refused"] == [{"case": refusal.case, "reason": refusal.reason} for refusal in intake.refused]
+
+
+def test_where_nothing_can_come_in_nothing_is_left_behind(tmp_path: Path) -> None:
+    source, recipe = picture_source(tmp_path / "in", masks=0), load_recipe("vessels", RECIPES)
+    with pytest.raises(SourceError, match=r"none of 6 cases can come in: masks/0000\.png"):
+        import_dataset(recipe, source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_recipe_or_a_mistyped_one_is_refused(tmp_path: Path) -> None:
@@ -225,7 +248,8 @@ def test_an_unknown_recipe_or_a_mistyped_one_is_refused(tmp_path: Path) -> None:
 def test_the_real_sets_come_in_with_the_counts_of_their_recipes(
     shared_data: Path, tmp_path: Path, recipe: str, num_cases: tuple[int, int, int], shown: dict[str, int]
 ) -> None:
-    counts = import_dataset(load_recipe(recipe, RECIPES), shared_data / recipe, tmp_path)
+    assert not import_dataset(load_recipe(recipe, RECIPES), shared_data / recipe, tmp_path).refused
+    counts = count_dataset(tmp_path)
     _, cases = load_dataset(tmp_path, verify=True)
     assert tuple(count.num_cases for count in counts.values()) == num_cases
     for name, number in shown.items():

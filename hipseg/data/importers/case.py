@@ -16,11 +16,37 @@ from hipseg.errors import SourceError
 
 
 @dataclass(frozen=True, slots=True)
+class ClipFrame:
+    """Where an image is a frame of a clip that is kept as it came.
+
+    Attributes:
+        clip: id of the clip, a safe file name.
+        path: of its file.
+        frame: index in it, from 0.
+    """
+
+    clip: str
+    path: Path
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
 class Annotated:
-    """One image with what is known of it; fields as in `records.Case`."""
+    """One image with what is known of it; fields as in `records.Case`.
+
+    Attributes:
+        original: the PNG or JPEG file of the image where it may be kept byte for byte.
+        of_clip: where the image is a frame of a clip file.
+        clip: names the recording of images that are files of their own.
+        num_overlapping: pixels that two drawn structures claim.
+    """
 
     image_HW: ImageHW
     labels_HW: LabelsHW | None
+    original: bytes | None = None
+    of_clip: ClipFrame | None = None
+    clip: str | None = None
+    time_s: float | None = None
     spacing_mm: tuple[float, float] | None = None
     view: str | None = None
     device: str | None = None
@@ -28,6 +54,7 @@ class Annotated:
     merged: Merged | None = None
     landmarks: dict[str, PointXY | None] | None = None
     hip_view: bool | None = None
+    num_overlapping: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +63,14 @@ class ImportedCase:
 
     Attributes:
         id, patient, split: as in `records.Case`.
-        load: decodes the image and its annotation; called once, in order, so that memory stays flat.
+        load: decodes the image and its annotation; called once, in order, so that memory stays flat. Raises
+            SourceError where this one case is broken; None for a case that is left out on purpose.
     """
 
     id: str
     patient: str
     split: str
-    load: Callable[[], Annotated]
+    load: Callable[[], Annotated | None]
 
 
 class Importer(Protocol):

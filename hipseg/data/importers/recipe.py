@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hipseg.anatomy import CLASS_NAMES
-from hipseg.data.importers.case import Annotated, Importer
+from hipseg.data.importers.case import Importer
+from hipseg.data.importers.intake import Intake, Progress, take_in
+from hipseg.data.importers.refusals import Refusals
 from hipseg.data.reading import load_dataset, read_labels
 from hipseg.data.records import SPLITS, Case, DatasetManifest
-from hipseg.data.writing import DatasetWriter
 from hipseg.errors import UsageError, nearest_name
 
 
@@ -78,13 +79,8 @@ def load_recipe(name_or_path: str, folder: Path) -> Recipe:
 
 
 def import_dataset(
-    recipe: Recipe,
-    source: Path,
-    out: Path,
-    *,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> dict[str, SplitCount]:
+    recipe: Recipe, source: Path, out: Path, *, overwrite: bool = False, progress: Progress = lambda _done, _total: None
+) -> Intake:
     """Makes a data set from a source; goes on where an earlier, interrupted run stopped.
 
     Args:
@@ -95,36 +91,22 @@ def import_dataset(
         progress: called with the cases done and their total.
 
     Returns:
-        What came in, by split.
+        What came in and what was refused.
 
     Raises:
-        SourceError: the source is not what the recipe expects, or a file of it is broken.
+        SourceError: the source is not what the recipe expects, or no case of it can come in.
         OutputError: `out` holds a data set already or cannot be written.
     """
     importer: Importer = instantiate(recipe.importer, _convert_="all")
-    cases = importer.cases(source)
-    with DatasetWriter(out, recipe.manifest(), overwrite=overwrite) as writer:
-        for done, case in enumerate(cases, start=1):
-            if case.id not in writer:
-                _add(writer, case.id, case.patient, case.split, case.load())
-            progress(done, len(cases))
-    return count_dataset(out)
-
-
-def _add(writer: DatasetWriter, id: str, patient: str, split: str, annotated: Annotated) -> Case:
-    return writer.add(
-        id=id,
-        patient=patient,
-        split=split,
-        image_HW=annotated.image_HW,
-        labels_HW=annotated.labels_HW,
-        device=annotated.device,
-        view=annotated.view,
-        spacing_mm=annotated.spacing_mm,
-        annotated=annotated.annotated,
-        merged=annotated.merged,
-        landmarks=annotated.landmarks,
-        hip_view=annotated.hip_view,
+    origin, refusals = {"recipe": recipe.name}, Refusals(source)
+    return take_in(
+        importer.cases(source),
+        recipe.manifest(),
+        out,
+        refusals=refusals,
+        overwrite=overwrite,
+        origin=origin,
+        progress=progress,
     )
 
 
