@@ -37,6 +37,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("Train a network.", _WORKSHOP),
     "export": Verb("Turn a trained network into the one self-describing model file.", _WORKSHOP),
     "evaluate": Verb("Measure a model on a data set, patient by patient.", _WORKSHOP),
+    "compare": Verb("Compare models with a baseline, paired by case.", _WORKSHOP),
     "benchmark": Verb("Measure models, data and simulator.", _WORKSHOP),
 }
 
