@@ -14,9 +14,12 @@ from hipseg.frame import Frame
 from hipseg.guidance.alerts import ActiveAlert
 from hipseg.guidance.config import Priority
 from hipseg.guidance.engine import Guidance, ViewState
+from hipseg.guidance.technical import ALERT_OF
 from hipseg.guidance.tracking import NeedleState
 
 _NOT_KNOWN = "–"
+
+_WITHOUT_NUMBER = {"tip_lost", "off_target", *ALERT_OF.values()}
 
 _VIEW_WORDS = {
     ViewState.RECOGNISED: ("Hip view", palette.TEXT),
@@ -66,7 +69,7 @@ def _without_the_implied(alerts: tuple[ActiveAlert, ...]) -> tuple[ActiveAlert, 
 
 
 def _value(alert: ActiveAlert) -> str:
-    if alert.value is None or alert.id in {"tip_lost", "off_target"}:
+    if alert.value is None or alert.id in _WITHOUT_NUMBER:
         return ""
     if alert.id == "steep_angle":
         return f" {alert.value:.0f}°"

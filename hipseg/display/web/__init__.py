@@ -1,0 +1,1 @@
+"""The live view: a page for a browser on the same machine."""
