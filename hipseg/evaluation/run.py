@@ -1,68 +1,192 @@
-"""Evaluates a model file on a data set on disk and writes the figures down."""
+"""Evaluates a predictor on data with truth, over processes, and writes tables and figures."""
 
 from __future__ import annotations
 
+import json
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 
-from hipseg.data.manifest import Case, load_dataset, read_image, read_labels
-from hipseg.data.records import SPLITS
-from hipseg.errors import UsageError, nearest_name
-from hipseg.evaluation.cases import evaluate_cases
-from hipseg.evaluation.segmentation import LabelsHW
-from hipseg.evaluation.summary import summarise
-from hipseg.frame import ImageHW
+from hipseg.data.manifest import SPLITS
+from hipseg.data.reading import MANIFEST
+from hipseg.errors import SourceError, UsageError
+from hipseg.evaluation.aggregation import by_clip, by_patient
+from hipseg.evaluation.examination import ExaminationSettings, Examiner, Rows
+from hipseg.evaluation.inputs.clips import open_clips
+from hipseg.evaluation.inputs.dataset import open_dataset
+from hipseg.evaluation.inputs.item import Collection
+from hipseg.evaluation.predictors.choice import PredictorChoice
+from hipseg.evaluation.predictors.mask_folder import MaskFolder
+from hipseg.evaluation.predictors.predictor import PredictorInfo
+from hipseg.evaluation.report import write_report
+from hipseg.evaluation.report.pictures import Viewer
+from hipseg.evaluation.results import Results, write_table
+from hipseg.evaluation.summary import summarise, without_curves
+from hipseg.guidance.config import GuidanceConfig
 from hipseg.io import write_json
 from hipseg.io.writing import output_errors
-from hipseg.runtime.session import Session
+from hipseg.simulation.job import in_parallel
+from hipseg.training.run_folder import versions
+
+_PACKAGES = ("numpy", "scipy", "scikit-image", "pandas", "onnxruntime", "opencv-python-headless")
 
 
-def evaluate_model(*, model: str, data: Path, split: str, out: Path, num_threads: int | None = None) -> dict[str, Any]:
-    """Measures a model and writes the figures.
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """One run of `hipseg evaluate`.
 
-    Args:
-        model: name on the shelf, or path of a model file.
-        data: root of a data set.
-        split: "train", "val" or "test".
-        out: JSON file, written atomically.
-        num_threads: of the model; None takes the physical cores.
+    Attributes:
+        data: a data set, or a folder of clips with truth.
+        predictor: who is judged.
+        split: of a data set; None takes "test". Clips have none.
+        settings: how cases are judged.
+        num_workers: processes; None takes the cores this process may use. Their number does not change the figures.
+        command: as it was typed, for the record.
+    """
+
+    data: Path
+    predictor: PredictorChoice = field(default_factory=PredictorChoice)
+    split: str | None = None
+    settings: ExaminationSettings = field(default_factory=ExaminationSettings)
+    num_workers: int | None = None
+    command: str | None = None
+
+
+def evaluate(request: EvaluationRequest) -> Results:
+    """Measures every case, and what follows from the measures.
 
     Returns:
-        What was written: the model, the data, and `evaluation.summary.summarise`.
+        Tables, and a record of the model, the data, what both were run with, and the figures of
+        `summary.summarise`.
 
     Raises:
-        UsageError: unknown split, or no case in it.
-        SourceError: the data set cannot be read.
-        ModelError: the model cannot be loaded.
+        UsageError: unknown split, no case in it, or an option that does not fit.
+        SourceError: the data cannot be read, or no case at all can be judged.
+        ModelError: the model cannot be loaded, or gives nonsense.
     """
-    if split not in SPLITS:
-        raise UsageError(f"no split '{split}'", where="--split", mend=nearest_name(split, SPLITS))
-    manifest, cases = load_dataset(data)
-    chosen = [case for case in cases if case.split == split]
-    if not chosen:
-        raise UsageError(f"no case in split '{split}'", where=data, mend="choose another split")
-    with output_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    session = Session(model, num_threads=num_threads)
-    try:
-        shown = track(chosen, description=manifest.name, console=Console(file=sys.stderr))
-        results = list(evaluate_cases(session, manifest, _loaded(data, shown)))
-    finally:
-        session.close()
-    figures = {
-        "model": {"name": session.contract.name, "version": session.contract.model_version},
-        "data": {"name": manifest.name, "split": split},
-        **summarise(results, session.contract.view_thresholds),
+    collection = open_data(request.data, request.split)
+    predictor = request.predictor.open()
+    rows = examine(collection, request.predictor, request.settings, num_workers=request.num_workers)
+    results = Results.of_rows(rows.cases, rows.measures, rows.calibration)
+    _refuse_nothing(results, request.data)
+    unused = predictor.unused(collection.keys) if isinstance(predictor, MaskFolder) else []
+    record = {
+        **_provenance(request, collection, predictor.info, unused),
+        **summarise(results, predictor.info.view_thresholds),
     }
-    write_json(out, figures)
-    return figures
+    _tell(results, unused)
+    return Results(results.cases, results.measures, results.calibration, record)
 
 
-def _loaded(root: Path, cases: Iterable[Case]) -> Iterator[tuple[Case, ImageHW, LabelsHW | None]]:
-    for case in cases:
-        yield case, read_image(root, case), read_labels(root, case)
+def open_data(data: Path, split: str | None) -> Collection:
+    """A data set's split, or the clips with truth of a folder.
+
+    Raises:
+        UsageError: unknown split, no case in it, or a split of clips.
+        SourceError: there is nothing to judge on, or it cannot be read.
+    """
+    if (data / MANIFEST).exists() or not data.is_dir() or not any(data.glob("*.truth.jsonl")):
+        return open_dataset(data, split or SPLITS[-1])
+    if split is not None:
+        raise UsageError("clips belong to no split", where="--split", mend="leave it out")
+    return open_clips(data)
+
+
+def examine(
+    collection: Collection,
+    predictor: PredictorChoice,
+    settings: ExaminationSettings,
+    *,
+    num_workers: int | None = None,
+) -> Rows:
+    """Judges every batch, over processes, and gathers their rows in order."""
+    task = partial(_examine_batch, collection, predictor, settings)
+    done = in_parallel(task, range(len(collection.batches)), num_workers or len(os.sched_getaffinity(0)))
+    total = len(collection.batches)
+    shown = track(done, description=collection.name, total=total, console=Console(file=sys.stderr))
+    rows = Rows()
+    for batch_rows in shown:
+        rows.extend(batch_rows)
+    return rows
+
+
+def write_results(results: Results, out: Path, request: EvaluationRequest) -> None:
+    """Writes figures as JSON when `out` ends in .json; else tables, figures and a report into the folder `out`.
+
+    Args:
+        results: of the request.
+        out: file or folder, made when it is missing.
+        request: shows the report where the pictures of the worst cases are.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    if out.suffix == ".json":
+        with output_errors(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+        write_json(out, without_curves(results.record))
+        return
+    results.write(out)
+    clips = by_clip(results)
+    write_table(out / "clips", clips)
+    write_table(out / "patients", by_patient(clips))
+    viewer = Viewer(open_data(request.data, request.split).batches, request.predictor.open())
+    write_report(results, out, viewer=viewer)
+
+
+def _examine_batch(collection: Collection, predictor: PredictorChoice, settings: ExaminationSettings, k: int) -> Rows:
+    """One batch, in whatever process."""
+    return Examiner(predictor.open(), settings).examine(collection.batches[k])
+
+
+def _refuse_nothing(results: Results, data: Path) -> None:
+    if results.measured.empty:
+        reason = results.excluded["status"].iloc[0]
+        raise SourceError(f"none of {len(results.cases)} cases can be judged; the first: {reason}", where=data)
+
+
+def _provenance(
+    request: EvaluationRequest, collection: Collection, info: PredictorInfo, unused: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "model": info.record(),
+        "data": collection.record,
+        "command": request.command,
+        "request": _asked(request),
+        "settings": {
+            "guidance": _plain(request.settings.guidance),
+            "tolerances_mm": dict(request.settings.tolerances_mm),
+        },
+        "versions": versions(_PACKAGES),
+        "view_thresholds": info.view_thresholds,
+        "unused_predictions": list(unused),
+    }
+
+
+def _plain(config: GuidanceConfig) -> dict[str, Any]:
+    """The settings as JSON knows them, enumerations by their value."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config), default=lambda member: member.value))
+    return plain
+
+
+def _asked(request: EvaluationRequest) -> dict[str, str | None]:
+    """What was named, as it was named: `hipseg compare` finds the pictures again by it."""
+    predictor = request.predictor
+    named = {"data": request.data, "predictions": predictor.predictions, "mapping": predictor.mapping}
+    paths = {name: None if path is None else str(path) for name, path in named.items()}
+    return {**paths, "model": predictor.model, "split": request.split}
+
+
+def _tell(results: Results, unused: Sequence[str]) -> None:
+    """Exclusions and leftovers, on stderr: they stand in the record too."""
+    for reason, count in results.excluded["status"].value_counts().sort_index().items():
+        print(f"hipseg: {count} of {len(results.cases)} cases left out: {reason}", file=sys.stderr)
+    if unused:
+        print(f"hipseg: {len(unused)} predictions belong to no case, the first '{unused[0]}'", file=sys.stderr)

@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -72,10 +73,10 @@ class RunFolder:
         return self.path / "summary.html"
 
 
-def versions() -> dict[str, str]:
-    """What this process runs on."""
+def versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """What this process runs on: hipseg, its commit, Python, the named packages, the platform."""
     found = {"hipseg": __version__, "commit": _commit(), "python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -1,0 +1,1 @@
+"""What models are judged on: cases of a data set, and clips with truth beside them."""

@@ -1,0 +1,1 @@
+"""Whose answers are evaluated: released models, other people's ONNX models, folders of predicted masks."""
