@@ -7,6 +7,8 @@ import numpy as np
 from hipseg.simulation.patient import Patient
 from hipseg.simulation.surfaces import Array, Waves, blend_intersection, ellipse, soft_ramp
 
+_THINNEST_PSOAS_MM = 0.8
+
 
 class SoftTissue:
     """A patient's layers.
@@ -34,6 +36,8 @@ class SoftTissue:
         sartorius_mm = self._sartorius_height(x, y)
         iliaca_mm = np.maximum(layers.fascia_iliaca_mm + 0.8 * waves["iliaca"](x, y), fat_mm + sartorius_mm + 0.7)
         iliaca_mm += layers.dip_slope * soft_ramp(layers.dip_x_mm - x, 5.0)
+        # However far the fascia dips medially, the iliopsoas stays between it and the capsule.
+        iliaca = np.minimum(iliaca_mm - depth, capsule - _THINNEST_PSOAS_MM)
         rectus = ellipse(
             x - np.float32(layers.rectus_x_mm), depth - iliaca_mm - layers.rectus_mm, 11.0, 1.1 * layers.rectus_mm
         )
@@ -41,7 +45,7 @@ class SoftTissue:
         return {
             "skin": skin,
             "fat": (fat_mm - depth).astype(np.float32),
-            "fascia_iliaca": (iliaca_mm - depth).astype(np.float32),
+            "fascia_iliaca": iliaca.astype(np.float32),
             "sartorius": np.maximum(fat_mm + 0.3 - depth, depth - fat_mm - sartorius_mm).astype(np.float32),
             "rectus": rectus.astype(np.float32),
             "pectineus": self._pectineus(x, y, depth),
