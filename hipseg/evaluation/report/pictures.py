@@ -1,0 +1,151 @@
+"""A case as a reader sees it: the reference as tinted areas, the prediction as outlines, both in the anatomy's colours.
+
+Areas and lines differ in kind and not only in colour, so that a print in grey can be read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from hipseg import anatomy
+from hipseg.data.records import PointXY
+from hipseg.display.drawing import WHITE, Canvas, Font, Points, ring, stroke, write_over_image
+from hipseg.evaluation.inputs.item import Batch, Item
+from hipseg.evaluation.measures.needle import TIP, TIP_VISIBLE
+from hipseg.evaluation.predictors.predictor import ExcludedCaseError, Predictor, Subject
+from hipseg.frame import ImageHW
+from hipseg.runtime.segmentation import Segmentation
+
+HEIGHT_PX, WIDEST_PX = 360, 640
+JPEG_QUALITY = 88
+_TINT = 0.45
+_KEY_COLUMN_PX = 118
+
+LabelsHW = npt.NDArray[np.uint8]
+Picture = bytes
+"""An encoded JPEG."""
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Shows cases of some data with what a predictor says of them.
+
+    Attributes:
+        batches: of the data.
+        predictor: who drew the outlines; None shows the reference alone.
+    """
+
+    batches: Iterable[Batch]
+    predictor: Predictor | None = None
+
+    def pictures(self, cases: Iterable[str]) -> dict[str, Picture]:
+        """JPEG pictures by case; a case whose image cannot be read or that has no prediction has none."""
+        wanted = set(cases)
+        found: dict[str, Picture] = {}
+        for item in _items(self.batches, wanted):
+            segmentation = self._segmentation(item)
+            if item.image_HW is not None and (self.predictor is None or segmentation is not None):
+                found[item.case.id] = encoded(drawn(item, segmentation))
+        return found
+
+    def _segmentation(self, item: Item) -> Segmentation | None:
+        if self.predictor is None or item.image_HW is None:
+            return None
+        try:
+            return self.predictor.predict(Subject(item.case.id, item.clip, item.case.frame, item.image_HW))
+        except ExcludedCaseError:
+            return None
+
+
+def drawn(item: Item, segmentation: Segmentation | None) -> Canvas:
+    """The image of a case, RGB, with reference and prediction on it."""
+    assert item.image_HW is not None
+    zoom = min(HEIGHT_PX / item.image_HW.shape[0], WIDEST_PX / item.image_HW.shape[1])
+    canvas = _enlarged(item.image_HW, zoom)
+    if item.reference_HW is not None:
+        _tint(canvas, item.reference_HW)
+    if segmentation is not None:
+        _outline(canvas, segmentation.labels_HW, zoom)
+    _mark_tips(canvas, item, segmentation, zoom)
+    return canvas
+
+
+def encoded(picture_HW3: Canvas) -> Picture:
+    """As JPEG: the speckle of a dozen cases would make a page of PNGs too heavy to mail."""
+    _, content = cv2.imencode(
+        ".jpg", cv2.cvtColor(picture_HW3, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    return content.tobytes()
+
+
+def key(names: Iterable[str]) -> Canvas:
+    """Which colour is which structure: one row of tinted boxes with outlines."""
+    structures = [structure for structure in anatomy.STRUCTURES[1:] if structure.name in set(names)]
+    canvas = np.full((26, max(len(structures), 1) * _KEY_COLUMN_PX, 3), 24, np.uint8)
+    for k, structure in enumerate(structures):
+        left = k * _KEY_COLUMN_PX + 6
+        canvas[7:19, left : left + 14] = np.multiply(structure.colour, _TINT) + 12
+        box: Points = np.array([(left, 7), (left + 14, 7), (left + 14, 19), (left, 19)], np.float64)
+        stroke(canvas, box, structure.colour, 1, closed=True)
+        write_over_image(canvas, structure.title, (left + 19, 17), Font(0.36), WHITE)
+    return canvas
+
+
+def _items(batches: Iterable[Batch], wanted: set[str]) -> Iterator[Item]:
+    left = set(wanted)
+    for batch in batches:
+        if not left:
+            return
+        for item in batch.items():
+            if item.case.id in left:
+                left.discard(item.case.id)
+                yield item
+
+
+def _enlarged(image_HW: ImageHW, zoom: float) -> Canvas:
+    size = (max(round(image_HW.shape[1] * zoom), 1), max(round(image_HW.shape[0] * zoom), 1))
+    method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
+    grey_HW = cv2.resize(image_HW, size, interpolation=method)
+    return np.asarray(cv2.cvtColor(grey_HW, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+def _tint(canvas: Canvas, labels_HW: LabelsHW) -> None:
+    """Colours the reference's areas; ignored pixels are hatched, since nobody is asked for them."""
+    height, width = canvas.shape[:2]
+    shown_HW = cv2.resize(labels_HW, (width, height), interpolation=cv2.INTER_NEAREST)
+    for structure in anatomy.STRUCTURES[1:]:
+        area = shown_HW == structure.id
+        canvas[area] = np.rint((1 - _TINT) * canvas[area] + _TINT * np.array(structure.colour)).astype(np.uint8)
+    rows, columns = np.indices(shown_HW.shape)
+    canvas[(shown_HW == anatomy.IGNORED) & ((rows + columns) % 8 == 0)] = 128
+
+
+def _outline(canvas: Canvas, labels_HW: LabelsHW, zoom: float) -> None:
+    for structure in anatomy.STRUCTURES[1:]:
+        mask = (labels_HW == structure.id).astype(np.uint8)
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for contour in contours:
+            line: Points = (contour[:, 0, :].astype(np.float64) + 0.5) * zoom - 0.5
+            stroke(canvas, line, structure.colour, 1, closed=True)
+
+
+def _mark_tips(canvas: Canvas, item: Item, segmentation: Segmentation | None, zoom: float) -> None:
+    """The true tip as a ring, the reported one as a cross."""
+    true_tip = (item.case.landmarks or {}).get(TIP)
+    if true_tip is not None:
+        ring(canvas, _on_canvas(true_tip, zoom), 6, WHITE, 1)
+    reported = None if segmentation is None else segmentation.landmarks.get(TIP)
+    if reported is not None and reported.visibility >= TIP_VISIBLE:
+        x, y = _on_canvas((reported.x_px, reported.y_px), zoom)
+        for reach_x, reach_y in ((5, 5), (5, -5)):
+            arm: Points = np.array([(x - reach_x, y - reach_y), (x + reach_x, y + reach_y)], np.float64)
+            stroke(canvas, arm, WHITE, 1)
+
+
+def _on_canvas(at: PointXY, zoom: float) -> Points:
+    return (np.asarray(at, np.float64) + 0.5) * zoom - 0.5
