@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hipseg.display.drawing import Canvas
 from hipseg.evaluation.compare.drawings import case_changes, forest, scatter, waterfall
 from hipseg.evaluation.compare.pairing import Pairs, Side
 from hipseg.evaluation.compare.scores import DIRECTIONS
 from hipseg.evaluation.compare.statistics import Difference
 from hipseg.evaluation.report.environment import add_environment
-from hipseg.evaluation.report.pictures import Picture, key
+from hipseg.evaluation.report.pictures import encoded, key
 from hipseg.evaluation.report.wording import title_of
 from hipseg.evaluation.values import in_scheme_order
 from hipseg.pages import Page
@@ -43,7 +44,7 @@ class Comparison:
     pairs: Sequence[Pairs]
     found: Sequence[Difference]
     metric: str
-    pictures: Mapping[str, Mapping[str, Picture]]
+    pictures: Mapping[str, Mapping[str, Canvas]]
 
 
 def comparison_page(comparison: Comparison, command: str) -> Page:
@@ -135,16 +136,16 @@ def _add_cases(page: Page, pairs: Pairs, comparison: Comparison) -> None:
     section.table(
         ["case", f"change in {title_of(metric)}"], [[case, f"{changes[case]:+.3f}"] for case in chosen], "Changed most"
     )
-    shown = [
-        (comparison.pictures[name][case], f"{case}, {name}")
-        for case in chosen
-        for name in (pairs.baseline, pairs.candidate)
-        if case in comparison.pictures.get(name, {})
-    ]
+    pictures = [comparison.pictures.get(name, {}) for name in (pairs.baseline, pairs.candidate)]
+    shown = [case for case in chosen if all(case in side for side in pictures)]
     if shown:
-        section.text("Tinted areas: reference; outlines: model. Ring: true needle tip; cross: reported tip.")
-        section.picture(key(set(pairs.values["structure"])))
-        section.gallery(shown)
+        section.text(
+            f"Left: {pairs.baseline}; right: {pairs.candidate}. Tinted areas: reference; outlines: model. Ring: true "
+            "needle tip; cross: reported tip."
+        )
+        section.picture(key())
+        for case in shown:
+            section.picture(encoded(*(side[case] for side in pictures)), f"{case}: {changes[case]:+.3f}")
     else:
         section.text("No pictures: the data or the models are not where the evaluations found them (see --data).")
 

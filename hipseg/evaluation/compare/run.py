@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hipseg.display.drawing import Canvas
 from hipseg.errors import HipsegError, UsageError, nearest_name
 from hipseg.evaluation.compare.page import Comparison, comparison_page, comparison_record, most_changed
 from hipseg.evaluation.compare.pairing import Pairs, named_sides, pair
 from hipseg.evaluation.compare.scores import DIRECTIONS
 from hipseg.evaluation.compare.statistics import differences
 from hipseg.evaluation.predictors.choice import PredictorChoice
-from hipseg.evaluation.report.pictures import Picture, Viewer
+from hipseg.evaluation.report.pictures import Viewer
 from hipseg.evaluation.results import RECORD, Results
 from hipseg.evaluation.run import EvaluationRequest, evaluate, open_data
 
@@ -133,7 +134,7 @@ def _name(results: Results, entry: str) -> str:
 
 def _pictures(
     request: CompareRequest, contenders: Sequence[Contender], all_pairs: Sequence[Pairs]
-) -> dict[str, dict[str, Picture]]:
+) -> dict[str, dict[str, Canvas]]:
     """Of the cases that changed most, by side; empty where the data are not at hand."""
     data, split = _data(request, contenders[0].results)
     if data is None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from hipseg.evaluation.report import sections
 from hipseg.evaluation.report.environment import add_environment
-from hipseg.evaluation.report.pictures import Viewer, key
+from hipseg.evaluation.report.pictures import Viewer, encoded, key
 from hipseg.evaluation.report.wording import title_of
 from hipseg.evaluation.results import Results
 from hipseg.evaluation.values import MeasureValues
@@ -109,9 +109,9 @@ def _add_worst(page: Page, values: MeasureValues, viewer: Viewer | None) -> None
         section.text("No pictures: the data are not at hand where this page was made.")
         return
     section.text("Tinted areas: reference; outlines: prediction. Ring: true needle tip; cross: reported tip.")
-    section.picture(key(values.structures_with("present_reference")))
+    section.picture(key())
     scores = zip(worst["case"].astype(str), worst["dice"], strict=True)
-    section.gallery((pictures[case], f"{case}: {dice:.3f}") for case, dice in scores if case in pictures)
+    section.gallery((encoded(pictures[case]), f"{case}: {dice:.3f}") for case, dice in scores if case in pictures)
 
 
 def _full_name(model: dict[str, str | None]) -> str:

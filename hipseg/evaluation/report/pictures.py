@@ -19,16 +19,16 @@ from hipseg.evaluation.inputs.item import Batch, Item
 from hipseg.evaluation.measures.needle import TIP, TIP_VISIBLE
 from hipseg.evaluation.predictors.predictor import ExcludedCaseError, Predictor, Subject
 from hipseg.frame import ImageHW
+from hipseg.pages.page import Picture
 from hipseg.runtime.segmentation import Segmentation
 
 HEIGHT_PX, WIDEST_PX = 360, 640
 JPEG_QUALITY = 88
 _TINT = 0.45
 _KEY_COLUMN_PX = 118
+_GAP_PX = 6
 
 LabelsHW = npt.NDArray[np.uint8]
-Picture = bytes
-"""An encoded JPEG."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Viewer:
     batches: Iterable[Batch]
     predictor: Predictor | None = None
 
-    def pictures(self, cases: Iterable[str]) -> dict[str, Picture]:
-        """JPEG pictures by case; a case whose image cannot be read or that has no prediction has none."""
+    def pictures(self, cases: Iterable[str]) -> dict[str, Canvas]:
+        """RGB pictures by case; a case whose image cannot be read or that has no prediction has none."""
         wanted = set(cases)
-        found: dict[str, Picture] = {}
+        found: dict[str, Canvas] = {}
         for item in _items(self.batches, wanted):
             segmentation = self._segmentation(item)
             if item.image_HW is not None and (self.predictor is None or segmentation is not None):
-                found[item.case.id] = encoded(drawn(item, segmentation))
+                found[item.case.id] = drawn(item, segmentation)
         return found
 
     def _segmentation(self, item: Item) -> Segmentation | None:
@@ -75,18 +75,20 @@ def drawn(item: Item, segmentation: Segmentation | None) -> Canvas:
     return canvas
 
 
-def encoded(picture_HW3: Canvas) -> Picture:
-    """As JPEG: the speckle of a dozen cases would make a page of PNGs too heavy to mail."""
+def encoded(*pictures_HW3: Canvas) -> Picture:
+    """Pictures of one case side by side as JPEG: speckle as PNG would make a page too heavy to mail."""
+    gap_HW3 = np.full((pictures_HW3[0].shape[0], _GAP_PX, 3), 255, np.uint8)
+    row = [part for picture in pictures_HW3 for part in (gap_HW3, picture)][1:]
     _, content = cv2.imencode(
-        ".jpg", cv2.cvtColor(picture_HW3, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        ".jpg", cv2.cvtColor(np.hstack(row), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     )
     return content.tobytes()
 
 
-def key(names: Iterable[str]) -> Canvas:
-    """Which colour is which structure: one row of tinted boxes with outlines."""
-    structures = [structure for structure in anatomy.STRUCTURES[1:] if structure.name in set(names)]
-    canvas = np.full((26, max(len(structures), 1) * _KEY_COLUMN_PX, 3), 24, np.uint8)
+def key() -> Picture:
+    """Which colour is which structure: a row of tinted boxes with outlines."""
+    structures = anatomy.STRUCTURES[1:]
+    canvas = np.full((26, len(structures) * _KEY_COLUMN_PX, 3), 24, np.uint8)
     for k, structure in enumerate(structures):
         left = k * _KEY_COLUMN_PX + 6
         canvas[7:19, left : left + 14] = np.multiply(structure.colour, _TINT) + 12
