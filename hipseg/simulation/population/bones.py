@@ -13,8 +13,9 @@ from hipseg.simulation.patient import Bone, Joint, Osteophyte, Point, Ramus, Ves
 _HEAD_MM = {"female": (22.7, 1.8), "male": (24.6, 1.9)}
 """Mean and standard deviation of the head's radius (clinical.md section 2)."""
 _RIM_DEG = {"normal": (30, 46), "cam": (28, 44), "dysplastic": (50, 66)}
-_ALPHA_DEG = {"normal": (45.6, 3.0, 39.0, 54.0), "dysplastic": (45.6, 3.0, 39.0, 54.0), "cam": (63.0, 4.0, 56.0, 75.0)}
-"""Mean, standard deviation and bounds of the alpha angle: 45.6 on average, a cam above 55."""
+_ALPHA_DEG = {"normal": (45.6, 3.0, 39.0, 54.0), "dysplastic": (45.6, 3.0, 39.0, 54.0), "cam": (65.0, 3.5, 60.0, 74.0)}
+"""Mean, standard deviation and bounds of the alpha angle: 45.6 on average. A cam has more than 55 where the outline
+stands visibly off the circle, which is some degrees after it has left it."""
 _NARROWEST_BLEND_MM = 0.8
 _NO_RAMUS = Ramus((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
 

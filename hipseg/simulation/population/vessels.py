@@ -9,7 +9,7 @@ import numpy as np
 from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.patient import Branch, Layers, LymphNode, Plaque, Vessel
 
-_SHALLOWEST_WALL_MM = (3.8, 6.5)
+_SHALLOWEST_WALL_MM = (4.2, 7.0)
 
 
 def draw_artery(apex_mm: float, head_depth_mm: float, rng: np.random.Generator) -> Vessel:
