@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from hipseg.cli.data.checking import check
 from hipseg.cli.data.importing import import_, list_
 
 data = typer.Typer(add_completion=False, no_args_is_help=True, help="Import, check and describe data sets.")
 
 data.command("import")(import_)
 data.command("list")(list_)
+data.command("check")(check)
