@@ -29,3 +29,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 hip_view=True,
             )
     return root
+
+
+@pytest.fixture(autouse=True)
+def _salt_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pseudonyms are the same in every run, and nothing is kept among the user's settings."""
+    monkeypatch.setenv("HIPSEG_SALT", "for the tests")

@@ -108,8 +108,9 @@ class _Segmentation:
         if not 0 < count <= MAX_SEGMENTS:
             what = f"SegmentSequence has {count} items"
             raise SourceError(what, where=path, expected=f"1-{MAX_SEGMENTS} segments")
-        self.names = {int(item.SegmentNumber): str(item.SegmentLabel) for item in self._items(header)}
-        self.codes = {str(item.SegmentLabel): _code(item) for item in self._items(header)}
+        items = self._items(header)
+        self.names = {int(item.SegmentNumber): str(item.SegmentLabel) for item in items}
+        self.codes = {str(item.SegmentLabel): _code(item) for item in items}
         self._is_fractional = text_of(header, "SegmentationType") == _FRACTIONAL
         self.places = self._places(header)
 
@@ -120,7 +121,9 @@ class _Segmentation:
                 if item.get(field) is None:
                     where = f"{self.path}, SegmentSequence[{number}]"
                     raise SourceError(f"{field} is missing", where=where, expected="a number and a label")
-        return items
+        # A label map lists its background among the segments.
+        background = header.get("PixelPaddingValue")
+        return [item for item in items if item.SegmentNumber != background]
 
     def _places(self, header: Any) -> list[_Place]:
         """The source frames that frames of the segmentation refer to, once each, in order."""
