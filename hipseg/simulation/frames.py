@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -11,17 +11,19 @@ import numpy.typing as npt
 
 from hipseg import anatomy
 from hipseg.frame import Spacing
-from hipseg.simulation.acoustics import draw_beam
+from hipseg.simulation.acoustics import Beam, draw_beam
 from hipseg.simulation.amodal import Bits, amodal_section, bit
 from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.interfaces import incidence_tangent
 from hipseg.simulation.labels import label_section
 from hipseg.simulation.needle import Needle, draw_needle
+from hipseg.simulation.patient import Patient
 from hipseg.simulation.phantom import Phantom
 from hipseg.simulation.population import draw_patient
+from hipseg.simulation.population.habitus import attenuation_factor, gain_shift_db
 from hipseg.simulation.probe import Probe, draw_pose, draw_probe
 from hipseg.simulation.rendering import render
-from hipseg.simulation.scanner import draw_look, paint_furniture
+from hipseg.simulation.scanner import Look, draw_look, paint_furniture
 from hipseg.simulation.scene import PointUW, Scene, Survey, survey
 from hipseg.simulation.surfaces import Array
 from hipseg.simulation.truth import truth_of
@@ -90,13 +92,23 @@ def draw_scene(config: SimulationConfig, rng: np.random.Generator) -> Scene:
         phantom=Phantom(patient),
         probe=probe,
         pose=pose,
-        beam=draw_beam(probe, rng),
-        look=draw_look(config, rng),
+        beam=_through(patient, draw_beam(probe, rng)),
+        look=_turned_up(patient, draw_look(config, rng)),
         view=view,
         heading_rad=pose.heading_rad,
         noise_seed=int(rng.integers(1 << 31)),
         furniture_seed=int(rng.integers(1 << 31)) if marked else None,
     )
+
+
+def _through(patient: Patient, beam: Beam) -> Beam:
+    """Sound in the patient's tissue, which attenuates more the fatter it is."""
+    return replace(beam, attenuation_scale=beam.attenuation_scale * attenuation_factor(patient.habitus))
+
+
+def _turned_up(patient: Patient, look: Look) -> Look:
+    """The display as an operator sets it for the patient."""
+    return replace(look, gain_db=look.gain_db + gain_shift_db(patient.habitus))
 
 
 def frame_of(scene: Scene, seen: Survey) -> SimulatedFrame:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.patient import Patient
+from hipseg.simulation.population.habitus import curved_probe_chance
 from hipseg.simulation.surfaces import Array
 
 BEAM_PITCH_MM = 0.12
@@ -214,9 +215,7 @@ def draw_probe(config: SimulationConfig, patient: Patient, view: str, rng: np.ra
     aperture_mm = rng.uniform(*config.aperture_mm)
     margin_mm = rng.uniform(2, 22) if view == "transverse" else rng.uniform(14, 32)
     depth_mm = float(np.clip(patient.apex_depth_mm + margin_mm, *config.depth_mm))
-    curved = rng.random() < min(config.curvilinear_share * (1 + 3 * patient.habitus), 1) * (
-        config.curvilinear_share > 0
-    )
+    curved = rng.random() < curved_probe_chance(config.curvilinear_share, patient.habitus)
     frequency_mhz = rng.uniform(*config.frequency_mhz) * (1 - 0.25 * patient.habitus)
     pixel_mm = rng.uniform(*config.pixel_mm)
     if curved:
