@@ -15,7 +15,7 @@ from monai.losses.dice import DiceLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hipseg.anatomy import CLASS_NAMES, IGNORED
+from hipseg.anatomy import BACKGROUND, CLASS_NAMES, IGNORED
 from hipseg.errors import UsageError, nearest_name
 from hipseg.models.outputs import NetworkOutput, interpret
 
@@ -111,7 +111,7 @@ class MarginalLoss(nn.Module):
             membership_NCC: bool, row a the true classes that id a may stand for.
         """
         known_N1HW = (labels_NHW != IGNORED).unsqueeze(1)
-        ids_N1HW = torch.where(known_N1HW, labels_NHW.unsqueeze(1), 0)
+        ids_N1HW = drawn_ids(labels_NHW, membership_NCC).unsqueeze(1)
         drawable_NCC = membership_NCC & used_ids(membership_NCC).unsqueeze(2)
         merged_NAHW = merge_probabilities(logits_NCHW.softmax(dim=1), drawable_NCC) * known_N1HW
         target_NAHW = torch.zeros_like(merged_NAHW).scatter_(1, ids_N1HW, known_N1HW.to(merged_NAHW.dtype))
@@ -134,6 +134,19 @@ def used_ids(membership_NCC: Tensor) -> Tensor:
     """
     others_NCC = membership_NCC & ~torch.eye(membership_NCC.shape[1], dtype=torch.bool, device=membership_NCC.device)
     return ~others_NCC.any(dim=1)
+
+
+def drawn_ids(labels_NHW: Tensor, membership_NCC: Tensor) -> Tensor:
+    """Labels as an annotator who keeps to the rules would have drawn them, int64 [N, H, W].
+
+    A class that was not annotated is background wherever it was painted all the same, one that is merged into another
+    has the other's id; ignored cells become background, to be left out by their mask.
+    """
+    used_NC = used_ids(membership_NCC)
+    # For each class the one used id that may stand for it: a class with an id of its own stands for itself.
+    standing_for_NC = (membership_NCC & used_NC.unsqueeze(2)).to(torch.uint8).argmax(dim=1)
+    labels_NL = torch.where(labels_NHW == IGNORED, BACKGROUND, labels_NHW).flatten(1)
+    return standing_for_NC.gather(1, labels_NL).view_as(labels_NHW)
 
 
 def heatmap_loss(heatmap_logits_NKHW: Tensor, landmarks_NK3: Tensor, sigma: float = LANDMARK_SIGMA_CELLS) -> Tensor:

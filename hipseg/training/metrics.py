@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from hipseg.anatomy import BACKGROUND, CLASS_NAMES, IGNORED, LANDMARKS
 from hipseg.models.outputs import NetworkOutput, interpret
-from hipseg.training.losses import merge_probabilities, used_ids
+from hipseg.training.losses import drawn_ids, merge_probabilities, used_ids
 
 TIP = LANDMARKS.index("needle_tip")
 _PEAK_RADIUS_CELLS = 6
@@ -74,7 +74,7 @@ class ValidationTally:
 
     def _add_dice(self, predicted_NHW: Tensor, labels_NHW: Tensor, membership_NCC: Tensor) -> None:
         known_NHW1 = (labels_NHW != IGNORED).unsqueeze(3)
-        truth_NHW = torch.where(labels_NHW == IGNORED, BACKGROUND, labels_NHW)
+        truth_NHW = drawn_ids(labels_NHW, membership_NCC)
         guess_NCHW, truth_NCHW = (
             (functional.one_hot(ids, len(CLASS_NAMES)) * known_NHW1).movedim(3, 1) for ids in (predicted_NHW, truth_NHW)
         )

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.losses import DiceCELoss
 from torch import Tensor
+from torch.nn import functional
 
 from hipseg.anatomy import (
+    CLASS_NAMES,
     FEMORAL_ARTERY,
     FEMORAL_NECK,
     FEMORAL_NERVE,
@@ -20,7 +22,7 @@ from hipseg.anatomy import (
 from hipseg.data.sample import membership
 from hipseg.errors import UsageError
 from hipseg.models.outputs import NUM_LANDMARKS, NUM_OUTPUT_CHANNELS
-from hipseg.training.losses import MarginalLoss, MultiTaskLoss, heatmap_loss, known_binary_loss, used_ids
+from hipseg.training.losses import MarginalLoss, MultiTaskLoss, drawn_ids, heatmap_loss, known_binary_loss, used_ids
 
 FULL = torch.eye(NUM_CLASSES, dtype=torch.bool)
 NO_NECK = ["femoral_head", "anterior_capsule", "femoral_artery", "femoral_vein"]
@@ -61,6 +63,54 @@ def test_repainting_an_unannotated_class_changes_nothing(seed: int):
         MarginalLoss()(logits, painted, rows), MarginalLoss()(swapped, painted, rows), strict=True
     ):
         torch.testing.assert_close(before, after, rtol=1e-5, atol=1e-6)
+
+
+annotations = st.lists(st.sampled_from(CLASS_NAMES[1:]), unique=True)
+
+
+@given(seed=seeds, annotated=annotations)
+@settings(max_examples=25, deadline=None)
+def test_what_is_painted_over_an_unannotated_class_changes_nothing(seed: int, annotated: list[str]):
+    """A mask may show classes that count as not annotated: they are background, whatever id they were given."""
+    logits, labels = drawn(seed)
+    rows = partial(annotated).expand(2, -1, -1)
+    hidden = torch.tensor([id for id, name in enumerate(CLASS_NAMES) if name not in annotated])
+    unannotated = torch.isin(labels, hidden)
+    again = torch.Generator().manual_seed(seed + 1)
+    repainted = torch.where(unannotated, hidden[torch.randint(len(hidden), labels.shape, generator=again)], labels)
+    loss = MarginalLoss({"needle": 5.0, "labrum": 3.0})
+    for before, after in zip(loss(logits, labels, rows), loss(logits, repainted, rows), strict=True):
+        assert torch.isfinite(before)
+        torch.testing.assert_close(before, after, rtol=1e-6, atol=0)
+
+
+@given(seed=seeds, annotated=annotations)
+@settings(max_examples=25, deadline=None)
+def test_classes_nobody_drew_may_share_their_probability_as_they_like(seed: int, annotated: list[str]):
+    logits, labels = drawn(seed)
+    rows = partial(annotated).expand(2, -1, -1)
+    hidden = [id for id, name in enumerate(CLASS_NAMES) if name not in annotated]
+    labels = torch.where(torch.isin(labels, torch.tensor(hidden)), 0, labels)
+    swapped = logits.clone()
+    swapped[:, hidden] = logits[:, hidden[1:] + hidden[:1]]
+    for before, after in zip(MarginalLoss()(logits, labels, rows), MarginalLoss()(swapped, labels, rows), strict=True):
+        torch.testing.assert_close(before, after, rtol=1e-5, atol=1e-6)
+
+
+@given(seed=seeds)
+@settings(max_examples=10, deadline=None)
+def test_class_weights_on_complete_labels_are_those_of_torch(seed: int):
+    logits, labels = drawn(seed)
+    weights = {"needle": 4.0, "labrum": 0.5}
+    ours, _ = MarginalLoss(weights)(logits, labels, FULL.expand(2, -1, -1))
+    weight_C = torch.tensor([weights.get(name, 1.0) for name in CLASS_NAMES])
+    torch.testing.assert_close(ours, functional.cross_entropy(logits, labels, weight_C), rtol=1e-5, atol=1e-6)
+
+
+def test_a_member_of_a_merged_class_counts_as_the_merged_class():
+    rows = partial(["femoral_artery"], {"femoral_artery": ["femoral_artery", "femoral_vein"]})
+    labels = torch.tensor([[[FEMORAL_ARTERY, FEMORAL_VEIN, FEMORAL_NERVE, IGNORED]]])
+    assert drawn_ids(labels, rows[None]).tolist() == [[[FEMORAL_ARTERY, FEMORAL_ARTERY, 0, 0]]]
 
 
 def test_a_merged_label_is_satisfied_by_either_class():

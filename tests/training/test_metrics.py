@@ -103,3 +103,15 @@ def test_peaks_are_found_between_cells():
     logits = torch.zeros(1, SIZE, SIZE)
     logits[0, 20, 10] = logits[0, 20, 11] = 30.0
     torch.testing.assert_close(peak_xy(logits), torch.tensor([[10.5, 20.0]]), atol=1e-3, rtol=0)
+
+
+def test_what_is_painted_over_an_unannotated_class_changes_no_figure():
+    rows = membership(["femoral_artery"], {"femoral_artery": ["femoral_artery", "femoral_vein"]})
+    prediction = channels_for(squares(FEMORAL_HEAD, FEMORAL_ARTERY))
+    figures = []
+    for painted in (squares(0, FEMORAL_ARTERY), squares(FEMORAL_HEAD, FEMORAL_VEIN)):
+        tally = ValidationTally()
+        tally.add(prediction, batch_of(painted, rows))
+        figures.append({name: figure for name, figure in tally.figures().items() if name.startswith("dice/")})
+    assert figures[0] == figures[1]
+    assert list(figures[0]) == ["dice/femoral_artery+femoral_vein"]
