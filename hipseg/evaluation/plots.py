@@ -67,9 +67,9 @@ class Look(NamedTuple):
 
     @classmethod
     def of(cls, index: int) -> Look:
-        """The look of the series number `index`, from 0; they repeat after the eighth."""
-        turn = index % len(COLOURS)
-        return cls(COLOURS[turn], _LINES[turn], _MARKERS[turn])
+        """The look of the series number `index`, from 0; after the eighth, colours come back with other markers."""
+        turn, round_ = index % len(COLOURS), index // len(COLOURS)
+        return cls(COLOURS[turn], _LINES[turn], _MARKERS[(turn + round_) % len(_MARKERS)])
 
 
 def new_figure(width_mm: float = 170, height_mm: float = 90) -> tuple[Figure, Axes]:

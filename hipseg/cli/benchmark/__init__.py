@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from hipseg.cli.benchmark.intervals import intervals
 from hipseg.cli.benchmark.latency import latency
+from hipseg.cli.benchmark.robustness import robustness
 
 benchmark = typer.Typer(add_completion=False, no_args_is_help=True, help="Measure models, data and simulator.")
 
@@ -15,3 +17,5 @@ def _benchmark() -> None:
 
 
 benchmark.command("latency")(latency)
+benchmark.command("intervals")(intervals)
+benchmark.command("robustness")(robustness)
