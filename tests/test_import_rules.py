@@ -66,7 +66,7 @@ def test_no_room_imports_a_later_one_of_the_stream(room: str) -> None:
 
 
 def test_simulation_does_without_torch() -> None:
-    heavy = TRAINING_ONLY - {"scipy", "joblib"}
+    heavy = TRAINING_ONLY - {"scipy", "joblib", "dask"}
     offenders = {
         path.name: found
         for path in (PACKAGE / "simulation").rglob("*.py")

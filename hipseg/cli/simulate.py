@@ -16,7 +16,8 @@ def simulate(
 ) -> None:
     """Make labelled ultrasound of simulated procedures.
 
-    format=dataset writes single frames with masks to train on; format=dicom, mp4 or png writes clips with their truth.
+    format=dataset writes frames with masks to train on; format=dicom, mp4 or png writes clips with their truth.
+    scenario=NAME, a list of names or all says what happens in them (names: configs/simulation/scenario/).
     The same seed gives the same bytes, whatever num_workers; an interrupted run goes on when it is called again.
     """
     from hipseg.configuration import compose, to_yaml
@@ -35,4 +36,4 @@ def simulate(
     else:
         from hipseg.simulation.clips import write_clips as write
     folder = write(job)
-    typer.echo(f"{folder}: {job.case_count} {'frames' if job.format == 'dataset' else 'clips'}")
+    typer.echo(f"{folder}: {job.case_count} {'cases' if job.format == 'dataset' else 'clips'}")

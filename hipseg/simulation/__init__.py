@@ -1,7 +1,16 @@
-"""Simulated ultrasound of hip injections with exact truth: patients, probes, needles, acoustics."""
+"""Simulated ultrasound of hip injections with exact truth: patients, probes, needles, acoustics, procedures."""
 
 from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.frames import SimulatedFrame, simulate_frame
 from hipseg.simulation.procedure import Procedure
+from hipseg.simulation.script import Scenario, load_scenario, scenario_names
 
-__all__ = ["Procedure", "SimulatedFrame", "SimulationConfig", "simulate_frame"]
+__all__ = [
+    "Procedure",
+    "Scenario",
+    "SimulatedFrame",
+    "SimulationConfig",
+    "load_scenario",
+    "scenario_names",
+    "simulate_frame",
+]

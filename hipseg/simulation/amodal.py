@@ -12,6 +12,8 @@ import numpy.typing as npt
 from hipseg import anatomy
 from hipseg.simulation.labels import BONE_BAND_MM
 from hipseg.simulation.phantom import Section
+from hipseg.simulation.probe import Probe
+from hipseg.simulation.regions import Points
 from hipseg.simulation.surfaces import Array
 
 Bits = npt.NDArray[np.uint16]
@@ -56,6 +58,16 @@ def has(bits: Bits, *structures: int) -> npt.NDArray[np.bool_]:
     wanted = np.uint16(sum(1 << structure for structure in structures))
     found: npt.NDArray[np.bool_] = (bits & wanted) != 0
     return found
+
+
+def samples_at(values_SL: Array, points: Points, probe: Probe) -> Array:
+    """The values of the samples nearest to points of the plane; 0 for a point outside the scan."""
+    line, sample = probe.to_beams(points[:, 0], points[:, 1])
+    row, column = np.rint(sample).astype(int), np.rint(line).astype(int)
+    num_samples, num_lines = values_SL.shape
+    within = (row >= 0) & (row < num_samples) & (column >= 0) & (column < num_lines)
+    found = values_SL[np.clip(row, 0, num_samples - 1), np.clip(column, 0, num_lines - 1)]
+    return np.where(within, found, np.zeros((), values_SL.dtype))
 
 
 def _band(distance: Array) -> npt.NDArray[np.bool_]:

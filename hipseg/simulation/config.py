@@ -34,7 +34,6 @@ RANGES: dict[str, Limits] = {
     "needle_angle_deg": Limits(5.0, 75.0, "degrees to the skin"),
     "needle_diameter_mm": Limits(0.3, 2.0, "mm"),
     "needle_offset_mm": Limits(-6.0, 6.0, "mm out of the plane"),
-    "needle_speed_mm_s": Limits(0.1, 50.0, "mm/s"),
     "tremor_mm": Limits(0.0, 3.0, "mm"),
 }
 
@@ -97,9 +96,7 @@ class SimulationConfig:
         needle_angle_deg: to the skin.
         needle_diameter_mm: outer; 23 G is 0.64, 20 G is 0.91.
         needle_offset_mm: of the tip from the image plane.
-        needle_speed_mm_s: advance in a clip.
-        tremor_mm: standard deviation of the hand's drift along the image in a clip.
-        num_frames, frame_rate_hz: of a clip.
+        tremor_mm: amplitude of the hand's drift along the image in a clip.
     """
 
     view: str = "both"
@@ -126,8 +123,8 @@ class SimulationConfig:
     depth_mm: tuple[float, float] = (22.0, 120.0)
     pixel_mm: tuple[float, float] = (0.07, 0.14)
     frequency_mhz: tuple[float, float] = (8.0, 14.0)
-    gain_db: tuple[float, float] = (-10.0, 2.0)
-    dynamic_range_db: tuple[float, float] = (54.0, 78.0)
+    gain_db: tuple[float, float] = (-7.0, 3.0)
+    dynamic_range_db: tuple[float, float] = (56.0, 80.0)
     contact_loss_share: float = 0.15
     furniture_share: float = 0.2
     needle_share: float = 0.5
@@ -135,10 +132,7 @@ class SimulationConfig:
     needle_angle_deg: tuple[float, float] = (15.0, 62.0)
     needle_diameter_mm: tuple[float, float] = (0.6, 0.95)
     needle_offset_mm: tuple[float, float] = (-1.5, 1.5)
-    needle_speed_mm_s: tuple[float, float] = (2.0, 8.0)
-    tremor_mm: tuple[float, float] = (0.1, 0.6)
-    num_frames: int = 120
-    frame_rate_hz: float = 20.0
+    tremor_mm: tuple[float, float] = (0.05, 0.3)
 
     def __post_init__(self) -> None:
         """Checks every field. Raises UsageError naming the first wrong one."""
@@ -150,8 +144,6 @@ class SimulationConfig:
             _check_number(name, getattr(self, name), Limits(0.0, 1.0, "a share"))
         for first, second in EXCLUSIVE_SHARES:
             _check_exclusive(first, getattr(self, first), second, getattr(self, second))
-        _check_number("frame_rate_hz", self.frame_rate_hz, Limits(1.0, 200.0, "frames a second"))
-        _check_number("num_frames", self.num_frames, Limits(1, 1_000_000, "frames"))
 
     def replace(self, **changes: Any) -> SimulationConfig:
         """A copy with other values. Raises UsageError as the constructor does."""

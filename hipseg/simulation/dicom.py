@@ -2,57 +2,110 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage, generate_uid
 
 from hipseg import __version__
 from hipseg.frame import Spacing
+from hipseg.io.writing import output_errors
 
 _JPEG_QUALITY = 92
 _CENTIMETRES = 3
-_TISSUE, _TWO_DIMENSIONAL = 1, 1
-_FRAME_TIME_TAG = 0x00181063
+_TISSUE, _COLOUR_FLOW, _TWO_DIMENSIONAL = 1, 2, 1
+_FRAME_TIME_TAG, _FRAME_TIME_VECTOR_TAG = 0x00181063, 0x00181065
+_ITEM = b"\xfe\xff\x00\xe0"
 _UNKNOWN = ("Laterality", "PatientOrientation")
 
 
-def encode_jpeg(image_HW: npt.NDArray[np.uint8]) -> bytes:
-    """A grey frame as baseline JPEG, the encoding that every DICOM viewer reads."""
-    _, encoded = cv2.imencode(".jpg", image_HW, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+def encode_jpeg(image: npt.NDArray[np.uint8]) -> bytes:
+    """A grey frame [H, W] or one in RGB [H, W, 3] as baseline JPEG, the encoding that every DICOM viewer reads."""
+    pixels = image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1])
+    settings = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422] if image.ndim == 3 else []
+    _, encoded = cv2.imencode(".jpg", pixels, settings)
     return encoded.tobytes()
 
 
-def encode_dicom(
-    jpegs: Sequence[bytes], shape: tuple[int, int], spacing: Spacing, frame_rate_hz: float, patient: str
-) -> bytes:
-    """The bytes of a DICOM file; equal arguments give equal bytes.
+class DicomClip:
+    """A DICOM file that is written frame by frame; equal frames and arguments give equal bytes.
+
+    The encapsulated frames grow in a file beside its place, so that memory holds none of them.
 
     Args:
-        jpegs: grey frames from `encode_jpeg`.
-        shape: height and width of each, pixels.
+        path: of the file.
+        shape: height and width of each frame, pixels.
         spacing: of their pixels, kept exactly.
-        frame_rate_hz: of the clip.
-        patient: a pseudonym.
+        in_colour: whether the frames are RGB pictures.
+
+    Raises:
+        OutputError: the folder cannot be written.
     """
-    dataset = Dataset()
-    dataset.file_meta = _file_meta(patient)
-    _identify(dataset, patient)
-    dataset.SequenceOfUltrasoundRegions = DicomSequence([_region(*shape, spacing)])
-    _describe_pixels(dataset, *shape, len(jpegs))
-    dataset.FrameTime = f"{1000 / frame_rate_hz:.10g}"
-    dataset.FrameIncrementPointer = _FRAME_TIME_TAG
-    dataset.PixelData = encapsulate(list(jpegs))
-    dataset["PixelData"].VR = "OB"
-    buffer = io.BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
+
+    def __init__(self, path: Path, shape: tuple[int, ...], spacing: Spacing, *, in_colour: bool) -> None:
+        self._path, self._shape, self._spacing, self._in_colour = path, (shape[0], shape[1]), spacing, in_colour
+        self._pixels = path.with_name(f".{path.name}.pixels.part")
+        with output_errors(path):
+            self._file = self._pixels.open("w+b")
+            # An empty basic offset table (PS3.5 A.4): offsets are known only at the end, and readers do without.
+            self._file.write(_ITEM + struct.pack("<I", 0))
+
+    def append(self, jpeg: bytes) -> None:
+        """Appends a frame from `encode_jpeg`. Raises OutputError."""
+        padded = jpeg + b"\0" * (len(jpeg) % 2)
+        with output_errors(self._path):
+            self._file.write(_ITEM + struct.pack("<I", len(padded)) + padded)
+
+    def finish(self, times_s: npt.NDArray[np.float64], frame_rate_hz: float, patient: str) -> None:
+        """Puts the file in its place.
+
+        Args:
+            times_s: of the frames.
+            frame_rate_hz: of the scanner; where frames are missing, a vector of frame times says so.
+            patient: a pseudonym.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        dataset = self._dataset(times_s, frame_rate_hz, patient)
+        part = self._path.with_name(f".{self._path.name}.part")
+        with output_errors(self._path):
+            self._file.seek(0)
+            dataset.PixelData = self._file
+            dataset["PixelData"].VR = "OB"
+            dataset["PixelData"].is_undefined_length = True
+            dataset.save_as(part, enforce_file_format=True)
+            self._file.close()
+            part.replace(self._path)
+            self._pixels.unlink()
+
+    def _dataset(self, times_s: npt.NDArray[np.float64], frame_rate_hz: float, patient: str) -> Dataset:
+        dataset = Dataset()
+        dataset.file_meta = _file_meta(patient)
+        _identify(dataset, patient)
+        regions = [_region(*self._shape, self._spacing, _TISSUE)]
+        regions += [_region(*self._shape, self._spacing, _COLOUR_FLOW)] if self._in_colour else []
+        dataset.SequenceOfUltrasoundRegions = DicomSequence(regions)
+        _describe_pixels(dataset, *self._shape, len(times_s), in_colour=self._in_colour)
+        _describe_times(dataset, times_s, frame_rate_hz)
+        return dataset
+
+
+def _describe_times(dataset: Dataset, times_s: npt.NDArray[np.float64], frame_rate_hz: float) -> None:
+    """A constant frame time, or a vector of them where frames are missing (PS3.3 C.7.6.5)."""
+    steps_ms = np.diff(times_s, prepend=times_s[:1]) * 1000
+    if len(times_s) < 2 or np.allclose(steps_ms[1:], 1000 / frame_rate_hz):
+        dataset.FrameTime = f"{1000 / frame_rate_hz:.10g}"
+        dataset.FrameIncrementPointer = _FRAME_TIME_TAG
+    else:
+        dataset.FrameTimeVector = [f"{step:.10g}" for step in steps_ms]
+        dataset.FrameIncrementPointer = _FRAME_TIME_VECTOR_TAG
 
 
 def _file_meta(patient: str) -> FileMetaDataset:
@@ -79,9 +132,9 @@ def _identify(dataset: Dataset, patient: str) -> None:
     dataset.ReferringPhysicianName = ""
 
 
-def _region(height: int, width: int, spacing: Spacing) -> Dataset:
+def _region(height: int, width: int, spacing: Spacing, data_type: int) -> Dataset:
     region = Dataset()
-    region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = _TWO_DIMENSIONAL, _TISSUE, 0
+    region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = _TWO_DIMENSIONAL, data_type, 0
     region.RegionLocationMinX0, region.RegionLocationMinY0 = 0, 0
     region.RegionLocationMaxX1, region.RegionLocationMaxY1 = width - 1, height - 1
     region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = _CENTIMETRES
@@ -89,8 +142,11 @@ def _region(height: int, width: int, spacing: Spacing) -> Dataset:
     return region
 
 
-def _describe_pixels(dataset: Dataset, height: int, width: int, num_frames: int) -> None:
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+def _describe_pixels(dataset: Dataset, height: int, width: int, num_frames: int, *, in_colour: bool) -> None:
+    dataset.SamplesPerPixel = 3 if in_colour else 1
+    dataset.PhotometricInterpretation = "YBR_FULL_422" if in_colour else "MONOCHROME2"
+    if in_colour:
+        dataset.PlanarConfiguration = 0
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns = num_frames, height, width
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
     dataset.LossyImageCompression, dataset.LossyImageCompressionMethod = "01", "ISO_10918_1"

@@ -1,25 +1,27 @@
-"""What `hipseg simulate` makes: its settings, and how its cases are spread over processes."""
+"""What `hipseg simulate` makes: its settings, checked as a whole before anything is written."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any
 
-import cv2
 import numpy as np
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from hipseg.errors import HipsegError, UsageError, nearest_name
+from hipseg.errors import UsageError, nearest_name
 from hipseg.simulation.config import SimulationConfig
+from hipseg.simulation.script.files import load_scenario, scenario_names
+from hipseg.simulation.script.scenario import VIEWS, Scenario
+from hipseg.simulation.workers import Progress, in_parallel
+
+__all__ = ["Progress", "SimulateConfig", "generator", "in_parallel", "job_of"]
 
 FORMATS = ("dataset", "dicom", "mp4", "png")
+ALL = "all"
 _CASES_IN_A_DATASET, _CASES_OF_CLIPS = 300, 1
-
-Result = TypeVar("Result")
 
 
 @dataclass
@@ -30,9 +32,13 @@ class SimulateConfig:
         out: folder of the results.
         num_cases: frames of a data set (300 by default), or clips (1 by default).
         seed: case k depends on the seed and k alone.
-        format: "dataset" for single labelled frames; "dicom", "mp4" or "png" for clips of procedures.
-        num_frames: of each clip, None for the population's own.
+        format: "dataset" for labelled frames; "dicom", "mp4" or "png" for clips of procedures.
+        scenario: name or YAML file of a scenario, a list of them, or "all"; cases take them in turn. Without one,
+            clips are uneventful procedures, and a data set holds single frames that belong to no procedure.
+        num_frames: of each clip, None for the scenario's own length.
+        clip_frames: consecutive frames that each case of a data set of procedures holds.
         num_workers: processes; their number does not change the results.
+        cluster: address of a dask scheduler whose workers make the cases, or "local"; None for processes.
         overwrite: replace what is in `out`.
         simulation: the population.
     """
@@ -41,35 +47,66 @@ class SimulateConfig:
     num_cases: int | None = None
     seed: int = 0
     format: str = "dataset"
+    scenario: Any = None
     num_frames: int | None = None
+    clip_frames: int = 1
     num_workers: int = 2
+    cluster: str | None = None
     overwrite: bool = False
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
 
     @property
     def case_count(self) -> int:
-        """Number of frames or clips."""
+        """Number of cases: clips, or moments of a data set."""
         if self.num_cases is not None:
             return self.num_cases
         return _CASES_IN_A_DATASET if self.format == "dataset" else _CASES_OF_CLIPS
 
-    @property
-    def population(self) -> SimulationConfig:
-        """The population, with the clip length asked for."""
-        return self.simulation if self.num_frames is None else self.simulation.replace(num_frames=self.num_frames)
+    @cached_property
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """The scenarios that cases take in turn; none for a data set of single frames.
+
+        Raises:
+            UsageError: one that does not exist, contradicts itself, or shows another view than the population's.
+        """
+        names = _scenario_names(self.scenario, self.simulation.view)
+        if self.scenario is None and self.format == "dataset":
+            return ()
+        scenarios = tuple(load_scenario(name) for name in names)
+        for scenario in scenarios:
+            if self.simulation.view not in ("both", scenario.view) and self.scenario != ALL:
+                what = f"is {scenario.view}, the population's view {self.simulation.view}"
+                raise UsageError(what, where=f"scenario {scenario.name}", mend="leave simulation.view at both")
+        return scenarios
+
+    def scenario_of(self, case: int) -> Scenario:
+        """The scenario of a case of clips."""
+        return self.scenarios[case % len(self.scenarios)]
 
     @property
     def fingerprint(self) -> str:
         """Tells runs that give other bytes apart."""
-        content = json.dumps([self.seed, self.format, asdict(self.population)], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        scenarios = [asdict(scenario) for scenario in self.scenarios]
+        settings = [self.seed, self.format, asdict(self.simulation), scenarios, self.num_frames, self.clip_frames]
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _scenario_names(scenario: Any, view: str) -> list[str]:
+    if scenario is None:
+        return [f"uneventful_{name}" for name in VIEWS if view in ("both", name)]
+    if scenario == ALL:
+        return scenario_names()
+    names = scenario if isinstance(scenario, list) else [scenario]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"is {scenario!r:.60}", where="scenario", expected="a name, a list of names, or all")
+    return names
 
 
 def job_of(config: DictConfig) -> SimulateConfig:
     """The checked settings of a composed configuration.
 
     Raises:
-        UsageError: a value that makes no sense.
+        UsageError: a value that makes no sense, alone or beside another.
     """
     values = OmegaConf.to_container(config, resolve=True)
     assert isinstance(values, dict)
@@ -77,62 +114,19 @@ def job_of(config: DictConfig) -> SimulateConfig:
     job = SimulateConfig(**{str(key): value for key, value in values.items()}, simulation=simulation)
     if job.format not in FORMATS:
         raise UsageError(f"is '{job.format}'", where="format", mend=nearest_name(job.format, FORMATS))
-    for name, lowest in (("num_cases", 1), ("num_workers", 1), ("num_frames", 1), ("seed", 0)):
+    for name, lowest in (("num_cases", 1), ("num_workers", 1), ("num_frames", 1), ("seed", 0), ("clip_frames", 1)):
         value = getattr(job, name)
         if value is not None and value < lowest:
             raise UsageError(f"is {value}", where=name, expected=f"a whole number from {lowest}")
+    if job.clip_frames > 1 and (job.format != "dataset" or job.scenario is None):
+        what = f"is {job.clip_frames}, but only data sets of procedures have cases of several frames"
+        raise UsageError(what, where="clip_frames", mend="say format=dataset scenario=all, or leave it out")
+    if job.format == "dataset" and job.num_frames is not None:
+        raise UsageError("has no effect on a data set", where="num_frames", mend="clip_frames is what you may mean")
+    assert job.scenarios is not None  # Loads and checks them.
     return job
 
 
 def generator(seed: int, case: int) -> np.random.Generator:
     """All of a case's chance."""
     return np.random.default_rng((seed, case))
-
-
-def in_parallel(task: Callable[[int], Result], cases: Sequence[int], num_workers: int) -> Iterator[Result]:
-    """Runs a task for each case, over processes, and yields the results in order.
-
-    Args:
-        task: importable, of a case's number.
-        cases: the numbers.
-        num_workers: processes; 1 stays in this one.
-
-    Raises:
-        HipsegError: a worker was killed, by lack of memory for instance.
-    """
-    if num_workers == 1 or len(cases) < 2:
-        yield from map(task, cases)
-        return
-    import joblib
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    parallel = joblib.Parallel(n_jobs=min(num_workers, len(cases)), return_as="generator", batch_size=1)
-    try:
-        yield from parallel(joblib.delayed(_alone)(task, case) for case in cases)
-    except TerminatedWorkerError as error:
-        mend = "run the same command again, it goes on where it stopped; fewer num_workers need less memory"
-        raise HipsegError("a worker process was killed", mend=mend) from error
-
-
-def _alone(task: Callable[[int], Any], case: int) -> Any:
-    """Runs a task with one thread: the processes share the cores among themselves."""
-    cv2.setNumThreads(1)
-    return task(case)
-
-
-class Progress:
-    """Tells on stderr how far a run has come: a line in place on a terminal, a line each tenth elsewhere."""
-
-    def __init__(self, total: int, what: str) -> None:
-        self._total, self._what, self._done, self._told = total, what, 0, -1
-
-    def advance(self) -> None:
-        """One more is done."""
-        self._done += 1
-        terminal = sys.stderr.isatty()
-        tenth = 10 * self._done // self._total
-        if terminal or tenth > self._told:
-            end = "\n" if not terminal or self._done == self._total else ""
-            lead = "\r" if terminal else ""
-            print(f"{lead}{self._done} of {self._total} {self._what}", end=end, file=sys.stderr, flush=True)
-        self._told = tenth

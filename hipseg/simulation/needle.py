@@ -56,6 +56,7 @@ class Needle:
         tip_db: of the last 3 mm over the shaft; may be negative.
         gaps: share of the shaft that does not show.
         seed: of the patches on the shaft.
+        bevel_deg: turn of the bevel about the axis; 0 faces the probe and shows best, 180 faces away.
     """
 
     entry_uw: tuple[float, float]
@@ -69,6 +70,7 @@ class Needle:
     tip_db: float
     gaps: float
     seed: int
+    bevel_deg: float = 0.0
 
     @property
     def tip_uw(self) -> tuple[float, float]:
@@ -139,6 +141,23 @@ class Needle:
         return replace(self, length_mm=length_mm)
 
 
+def shaft_echo_db(angle_rad: float) -> float:
+    """By which a shaft's echo is weaker for its angle: sound meets it ever more obliquely beyond 30 degrees."""
+    return -0.15 * max(float(np.degrees(angle_rad)) - 30, 0)
+
+
+def bevel_echo_db(bevel_deg: float) -> float:
+    """By which the tip is brighter with its bevel toward the probe, and weaker with it away (no published value)."""
+    return 2.5 * float(np.cos(np.radians(bevel_deg)))
+
+
+def with_gauge(needle: Needle, gauge: int) -> Needle:
+    """A needle of another thickness; a thin one shows less."""
+    diameter_mm = GAUGES_MM[gauge]
+    change_db = 20 * float(np.log10(diameter_mm / needle.diameter_mm))
+    return replace(needle, diameter_mm=diameter_mm, echo_db=needle.echo_db + change_db)
+
+
 def draw_needle(config: SimulationConfig, aim_uw: tuple[float, float], rng: np.random.Generator) -> Needle:
     """A needle on its way to a point of the plane, its tip there.
 
@@ -155,6 +174,7 @@ def draw_needle(config: SimulationConfig, aim_uw: tuple[float, float], rng: np.r
     look = list(LOOK_SHARES)[int(rng.choice(len(LOOK_SHARES), p=list(LOOK_SHARES.values())))]
     tip_offset = rng.uniform(*config.needle_offset_mm)
     entry_offset = rng.normal(0, 0.5)
+    bevel_deg = float(rng.uniform(0, 180))
     return Needle(
         entry_uw=entry,
         angle_rad=float(angle),
@@ -163,8 +183,9 @@ def draw_needle(config: SimulationConfig, aim_uw: tuple[float, float], rng: np.r
         bend_mm=rng.normal(0, 0.8),
         offsets_mm=(entry_offset, (tip_offset - entry_offset) / length_mm),
         look=look,
-        echo_db=rng.uniform(*ECHO_DB[look]) - 0.15 * max(np.degrees(angle) - 30, 0),
-        tip_db=rng.choice([rng.uniform(2, 9), rng.uniform(-8, 2)], p=[0.7, 0.3]),
+        echo_db=rng.uniform(*ECHO_DB[look]) + shaft_echo_db(angle),
+        tip_db=rng.choice([rng.uniform(2, 9), rng.uniform(-8, 2)], p=[0.7, 0.3]) + bevel_echo_db(bevel_deg),
         gaps=float(rng.choice([0.0, rng.uniform(0.05, 0.4)])),
         seed=int(rng.integers(1 << 31)),
+        bevel_deg=bevel_deg,
     )

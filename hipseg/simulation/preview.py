@@ -17,12 +17,44 @@ _COLUMN_PX = 300
 _BACKDROP = 40
 _COLUMNS = 6
 _OPACITY = 0.4
+_STRIP_PX, _FONT, _FONT_SCALE = 20, cv2.FONT_HERSHEY_SIMPLEX, 0.4
 
 
-def write_preview(path: Path, frames: Sequence[SimulatedFrame]) -> None:
+class KeyFrames:
+    """The frames of a clip at which something happens, as many as a sheet takes, and its first and last one."""
+
+    def __init__(self, most: int = 2 * _COLUMNS) -> None:
+        self._most, self._count = most, 0
+        self._frames: list[SimulatedFrame] = []
+        self._captions: list[str] = []
+        self._last: tuple[SimulatedFrame, str] | None = None
+
+    def see(self, frame: SimulatedFrame) -> None:
+        """Takes the clip's next frame."""
+        events = frame.truth["events"]
+        caption = f"{self._count}: {', '.join(events)}"
+        self._last = (frame, caption)
+        if (events or self._count == 0) and len(self._frames) < self._most - 1:
+            self._frames.append(frame)
+            self._captions.append(caption)
+        self._count += 1
+
+    def chosen(self) -> tuple[list[SimulatedFrame], list[str]]:
+        """The frames, and a caption for each."""
+        if self._last is None or any(self._last[0] is frame for frame in self._frames[-1:]):
+            return self._frames, self._captions
+        return [*self._frames, self._last[0]], [*self._captions, self._last[1]]
+
+
+def write_preview(path: Path, frames: Sequence[SimulatedFrame], captions: Sequence[str] = ()) -> None:
     """Writes a contact sheet of frames with their labels painted below each. Nothing for no frames.
 
     The format is WebP, which `hipseg infer` does not take for a recording.
+
+    Args:
+        path: of the file.
+        frames: to be shown.
+        captions: a line over each, or none.
 
     Raises:
         OutputError: the file cannot be written.
@@ -30,6 +62,7 @@ def write_preview(path: Path, frames: Sequence[SimulatedFrame]) -> None:
     if not frames:
         return
     pairs = [_pair(frame) for frame in frames]
+    pairs = [_captioned(pair, caption) for pair, caption in zip(pairs, captions, strict=True)] if captions else pairs
     columns = min(_COLUMNS, len(pairs))
     rows = [_row(pairs[first : first + columns], columns) for first in range(0, len(pairs), columns)]
     sheet = np.vstack(rows)
@@ -49,9 +82,26 @@ def painted(frame: SimulatedFrame) -> npt.NDArray[np.uint8]:
     return image
 
 
+def plain(frame: SimulatedFrame) -> npt.NDArray[np.uint8]:
+    """The image alone, BGR [H, W, 3]."""
+    if frame.colour_HW3 is not None:
+        return np.ascontiguousarray(frame.colour_HW3[..., ::-1])
+    return np.repeat(frame.image_HW[..., None], 3, axis=2)
+
+
+def _captioned(image: npt.NDArray[np.uint8], caption: str) -> npt.NDArray[np.uint8]:
+    """A strip over the image with a line of text, shortened to its width."""
+    strip = np.full((_STRIP_PX, image.shape[1], 3), _BACKDROP, np.uint8)
+    text = caption.replace("_", " ")
+    while text and cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0] > image.shape[1] - 8:
+        text = text[:-1]
+    cv2.putText(strip, text, (4, _STRIP_PX - 6), _FONT, _FONT_SCALE, (235, 235, 235), 1, cv2.LINE_AA)
+    return np.vstack([strip, image])
+
+
 def _pair(frame: SimulatedFrame) -> npt.NDArray[np.uint8]:
     """The plain image over the painted one, as wide as a column."""
-    pair = np.vstack([cv2.cvtColor(frame.image_HW, cv2.COLOR_GRAY2BGR), painted(frame)])
+    pair = np.vstack([plain(frame), painted(frame)])
     height = max(round(pair.shape[0] * _COLUMN_PX / pair.shape[1]), 1)
     return cv2.resize(pair, (_COLUMN_PX, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
 

@@ -1,196 +1,215 @@
-"""A scripted injection as a clip: probe drift, pulse, a needle that advances, fluid that lifts the capsule.
+"""A scenario played in one patient, as frames with exact truth.
 
 Tissue stands still in the patient; the probe moves over it. A frame is a function of its number alone, so that clips
-can be read at any place and in any order.
+can be read at any place and in any order; what only shows over time (dangers that begin, events that are seen) is
+added when a clip is read from its begin.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hipseg.errors import UsageError
 from hipseg.simulation.config import SimulationConfig
-from hipseg.simulation.frames import SimulatedFrame, draw_scene, frame_of, reach_of_bone
-from hipseg.simulation.needle import Needle, draw_needle
+from hipseg.simulation.doppler import Window, draw_window, paint_doppler
+from hipseg.simulation.drag import Drag
+from hipseg.simulation.events import EventWatch, scripted_events
+from hipseg.simulation.frames import SimulatedFrame, frame_of
+from hipseg.simulation.injectate import Flow
+from hipseg.simulation.needle import Needle
 from hipseg.simulation.phantom import BodyState
-from hipseg.simulation.scene import PointUW, Scene, survey
+from hipseg.simulation.plan import draw_plan
+from hipseg.simulation.pool import Pool, lift_mm
+from hipseg.simulation.probe import Pose
+from hipseg.simulation.scene import Scene, Survey, survey
+from hipseg.simulation.script.scenario import Scenario
+from hipseg.simulation.timeline import DOPPLER_PLACES
+from hipseg.simulation.truth import moment_truth, stroke_truth
+from hipseg.simulation.ways import seen_from
 
-_ATTEMPTS = 60
-_LEAD_IN, _ARRIVAL, _INJECTION = 0.1, 0.7, 0.78
-"""Shares of a clip's duration: needle enters, reaches the target at the latest, injection begins."""
-
-Track = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What happens when.
-
-    Attributes:
-        time_s: of each frame.
-        length_mm: of the needle from its entry to its tip in each frame, 0 before it enters.
-        recess_mm: by which injected fluid has lifted the capsule.
-        drift_mm: of the probe along and across its plane [frames, 2].
-        artery_scale, vein_scale: of the vessels' radii.
-        events: names by frame.
-    """
-
-    time_s: Track
-    length_mm: Track
-    recess_mm: Track
-    drift_mm: Track
-    artery_scale: Track
-    vein_scale: Track
-    events: dict[int, tuple[str, ...]]
+_PRESSED_MM = 2.5
+"""By which a probe pressed hard comes nearer to the joint."""
+_FLAT_VEIN = 0.88
+_LOST_DB = 38.0
+_DRAG_BEHIND_TIP_MM = 2.0
 
 
 class Procedure:
-    """One patient's injection.
+    """One patient's procedure.
 
     Args:
-        config: the population, and the clip's length and rate.
+        scenario: what happens.
+        config: the population, which the scenario may narrow.
         rng: the only source of chance.
+        num_frames: ticks of the scanner, None for the scenario's own; beyond its end hands rest.
 
     Raises:
-        UsageError: the population shows no target that its needles can reach.
+        UsageError: the population holds no patient who can play the scenario.
     """
 
-    def __init__(self, config: SimulationConfig, rng: np.random.Generator) -> None:
-        self._scene, self.needle, first_mm = _plan(config, rng)
-        self.script = _write_script(config, self.needle, first_mm, rng)
+    def __init__(
+        self,
+        scenario: Scenario,
+        config: SimulationConfig,
+        rng: np.random.Generator,
+        num_frames: int | None = None,
+    ) -> None:
+        self.scenario = scenario
+        plan = draw_plan(scenario, config, num_frames or scenario.num_frames, rng)
+        self._scene, self._ways, self.timeline = plan.scene, plan.ways, plan.timeline
+        self._windows: dict[str, Window] = {}
         self._noise_seed = int(rng.integers(1 << 31))
-        self.frame_rate_hz = config.frame_rate_hz
+        self.events = scripted_events(scenario, self.timeline)
 
     def __len__(self) -> int:
-        return len(self.script.time_s)
+        return len(self.timeline.arrived)
+
+    @property
+    def patient(self) -> str:
+        """A pseudonym."""
+        return self._scene.patient.id
+
+    @property
+    def time_s(self) -> npt.NDArray[np.float64]:
+        """When each frame arrives; frames that were dropped leave gaps."""
+        return self.timeline.time_s[self.timeline.arrived]
+
+    @property
+    def shows_colour(self) -> bool:
+        """Whether any frame is one of colour Doppler, so that its recording has to be one in colour."""
+        return bool(self.timeline.doppler[self.timeline.shown].any())
 
     def __iter__(self) -> Iterator[SimulatedFrame]:
-        return (self.frame(index) for index in range(len(self)))
+        return self.frames(EventWatch())
+
+    def frames(self, watch: EventWatch) -> Iterator[SimulatedFrame]:
+        """All frames in order; the watch adds each one's dangers and the events that it sees begin to its truth."""
+        for index in range(len(self)):
+            frame = self.frame(index)
+            watch.see(frame.truth, frame.time_s)
+            yield frame
 
     def frame(self, index: int) -> SimulatedFrame:
-        """The frame of a number from 0. Its truth also holds the events that happen at it."""
-        scene = self.scene(index)
-        frame = frame_of(scene, survey(scene))
-        frame.truth["events"] = list(self.script.events.get(index, ()))
-        return frame
+        """The frame of a number from 0, its truth with the scripted events that happen at it."""
+        timeline = self.timeline
+        tick = int(timeline.shown[index])
+        scene = self.scene(tick)
+        seen = survey(scene)
+        frame = frame_of(scene, seen)
+        frame.truth.update(moment_truth(scene, seen, timeline, tick))
+        if frame.truth["needle"] is not None:
+            frame.truth["needle"].update(stroke_truth(timeline, tick))
+        place = int(timeline.doppler[tick])
+        if place:
+            window = self._window(DOPPLER_PLACES[place - 1])
+            frame, box_px = paint_doppler(frame, scene, seen, window, float(timeline.systole[tick]))
+            frame.truth["doppler"] = {"box_px": box_px, "over": DOPPLER_PLACES[place - 1]}
+        arrived = int(timeline.arrived[index])
+        missing = arrived - int(timeline.arrived[index - 1]) - 1 if index else 0
+        frame.truth.update(frozen=arrived != tick, shows_tick=tick, tick=arrived, dropped_before=missing)
+        frame.truth["events"] = [event.name for event in self.events if event.frame == index]
+        return replace(frame, time_s=float(timeline.time_s[arrived]))
 
-    def scene(self, index: int) -> Scene:
-        """What the probe sees at a frame."""
-        script = self.script
-        along_mm, across_mm = script.drift_mm[index]
-        length_mm = float(script.length_mm[index])
-        needle = None
-        if length_mm > 0:
-            needle = _seen_from(self.needle.advanced_to(length_mm), along_mm, across_mm)
+    def scene(self, tick: int) -> Scene:
+        """What the probe sees at a tick of the scanner."""
+        timeline, start = self.timeline, self._scene
+        pose = self._pose(tick)
+        scene = start.replace(
+            pose=pose,
+            needle=self._needle(tick, pose),
+            look=self._look(tick),
+            state=self._state(tick),
+            noise_seed=self._noise_seed + tick,
+            time_s=float(timeline.time_s[tick]),
+        )
+        if scene.needle is None:
+            return scene.replace(flow=self._flow(tick, None))
+        return scene.replace(drag=self._drag(tick, scene.needle), flow=self._flow(tick, scene.needle))
+
+    def _pose(self, tick: int) -> Pose:
+        timeline, start = self.timeline, self._scene.pose
+        moved = start.moved(float(timeline.along_mm[tick]), float(timeline.across_mm[tick]))
+        nearer_mm = _PRESSED_MM * float(timeline.pressure[tick]) + float(timeline.breath_mm[tick])
+        return replace(
+            moved,
+            heading_rad=start.heading_rad + math.radians(timeline.rotate_deg[tick]),
+            tilt_rad=start.tilt_rad + math.radians(timeline.tilt_deg[tick]),
+            rock_rad=start.rock_rad + math.radians(timeline.rock_deg[tick]),
+            skin_z_mm=start.skin_z_mm + nearer_mm,
+        )
+
+    def _needle(self, tick: int, pose: Pose) -> Needle | None:
+        strokes = self.timeline.strokes
+        if strokes is None or self._ways is None or strokes.length_mm[tick] <= 0:
+            return None
+        needle = self._ways.at(
+            length_mm=float(strokes.length_mm[tick]),
+            angle_rad=float(strokes.angle_rad[tick]),
+            slope=float(strokes.slope[tick]),
+        )
+        return seen_from(needle, self._scene.pose, pose)
+
+    def _look(self, tick: int) -> Any:
+        timeline, look = self.timeline, self._scene.look
+        lost = float(timeline.lost_share[tick])
+        look = replace(look, gain_db=look.gain_db + float(timeline.gain_db[tick]))
+        if lost <= 0:
+            return look
+        return replace(look, lost_contact=(1.0, lost), lost_db=_LOST_DB)
+
+    def _state(self, tick: int) -> BodyState:
+        timeline, strokes = self.timeline, self.timeline.strokes
         state = BodyState(
-            artery_scale=float(script.artery_scale[index]),
-            vein_scale=float(script.vein_scale[index]),
-            recess_mm=float(script.recess_mm[index]),
+            artery_scale=float(timeline.artery_scale[tick]),
+            vein_scale=float(timeline.vein_scale[tick]),
+            vein_height=1 - _FLAT_VEIN * float(timeline.pressure[tick]),
         )
-        return self._scene.replace(
-            pose=self._scene.pose.moved(along_mm, across_mm),
-            needle=needle,
-            state=state,
-            noise_seed=self._noise_seed + index,
-            time_s=float(script.time_s[index]),
+        if strokes is None:
+            return state
+        pool = None
+        if strokes.astray_at is not None and strokes.tissue_ml[tick] > 0:
+            pool = Pool(*strokes.astray_at, volume_ml=float(strokes.tissue_ml[tick]))
+        return replace(state, recess_mm=lift_mm(float(strokes.joint_ml[tick])), pool=pool)
+
+    def _drag(self, tick: int, needle: Needle) -> Drag:
+        du, dw = needle.direction_at_tip()
+        tip = needle.tip_uw
+        centre = (tip[0] - _DRAG_BEHIND_TIP_MM * du, tip[1] - _DRAG_BEHIND_TIP_MM * dw)
+        return Drag(centre, (du, dw), float(self.timeline.drag_mm[tick]) * self._softness(needle, tick))
+
+    def _softness(self, needle: Needle, tick: int) -> float:
+        """1 in soft tissue, 0 where bone holds the tissue around the tip."""
+        u, w = (np.array([value], np.float32) for value in needle.tip_uw)
+        tip = self._pose(tick).to_patient(u, w)
+        phantom = self._scene.phantom
+        bone_mm = float(min(phantom.femur(*tip)[0][0], phantom.acetabulum(*tip)[0]))
+        return float(np.clip((bone_mm - 1.0) / 6.0, 0, 1))
+
+    def _flow(self, tick: int, needle: Needle | None) -> Flow | None:
+        strokes = self.timeline.strokes
+        if strokes is None or strokes.joint_ml[tick] + strokes.tissue_ml[tick] <= 0:
+            return None
+        tip = (0.0, 0.0) if needle is None else needle.tip_uw
+        return Flow(
+            fluid=float(strokes.joint_ml[tick] / (strokes.joint_ml[tick] + 1.0)),
+            tip_uw=tip,
+            direction_uw=(0.0, 1.0) if needle is None else needle.direction_at_tip(),
+            jet=0.0 if needle is None else float(strokes.jet[tick]),
+            bubbles=float(strokes.bubbles[tick]),
+            seed=self._noise_seed + tick,
         )
 
+    def _window(self, place: str) -> Window:
+        """Where Doppler looks: chosen once by the picture as the clip begins, as an operator would."""
+        if place not in self._windows:
+            scene = self._scene
+            self._windows[place] = draw_window(place, scene, self._seen_at_start())
+        return self._windows[place]
 
-def _plan(config: SimulationConfig, rng: np.random.Generator) -> tuple[Scene, Needle, float]:
-    """A scene whose target is in the picture, a needle that reaches it, and the length at which it comes into view."""
-    for _ in range(_ATTEMPTS):
-        scene = draw_scene(config, rng)
-        target_uw = survey(scene).target_uw
-        if target_uw is None:
-            continue
-        needle = _needle_to(config, target_uw, rng)
-        span = needle.visible_span_mm(scene.probe)
-        if span is not None and reach_of_bone(scene, needle) > needle.length_mm and needle.tip_is_visible(scene.probe):
-            return scene, needle, span[0]
-    raise UsageError(
-        f"none of {_ATTEMPTS} patients shows a target that a needle can reach",
-        where="simulation",
-        mend="widen aperture_mm, depth_mm or needle_angle_deg",
-    )
-
-
-def _needle_to(config: SimulationConfig, target_uw: PointUW, rng: np.random.Generator) -> Needle:
-    """A needle that ends in the target, give or take, and stays near the plane."""
-    aim = (target_uw[0] + rng.normal(0, 0.6), target_uw[1] + rng.normal(0, 0.2))
-    needle = draw_needle(config, aim, rng)
-    return replace(needle, bend_mm=0.3 * needle.bend_mm, offsets_mm=(0.3 * needle.offsets_mm[0], 0.0))
-
-
-def _seen_from(needle: Needle, along_mm: float, across_mm: float) -> Needle:
-    """The needle, which stays in the patient, in the plane of a probe that has moved."""
-    u, w = needle.entry_uw
-    offset_mm, per_mm = needle.offsets_mm
-    return replace(needle, entry_uw=(u - along_mm, w), offsets_mm=(offset_mm - across_mm, per_mm))
-
-
-def _write_script(config: SimulationConfig, needle: Needle, first_mm: float, rng: np.random.Generator) -> Script:
-    count = config.num_frames
-    time_s = np.arange(count) / config.frame_rate_hz
-    share = np.arange(count) / max(count - 1, 1)
-    length_mm, arrival = _advance(config, needle, first_mm, share, time_s, rng)
-    injection = max(_INJECTION, arrival + 0.05)
-    recess_mm = rng.uniform(0.8, 3.0) * np.clip((share - injection) / max(1 - injection, 1e-6), 0, 1)
-    pulse = _pulse(time_s, rng)
-    return Script(
-        time_s=time_s,
-        length_mm=length_mm,
-        recess_mm=recess_mm,
-        drift_mm=_drift(config, time_s, rng),
-        artery_scale=1 + rng.uniform(0.02, 0.06) * pulse,
-        vein_scale=1 + 0.08 * np.sin(2 * np.pi * time_s / rng.uniform(3, 5) + rng.uniform(0, 6)),
-        events=_events(length_mm > 0, share >= arrival, share >= injection),
-    )
-
-
-def _advance(
-    config: SimulationConfig, needle: Needle, first_mm: float, share: Track, time_s: Track, rng: np.random.Generator
-) -> tuple[Track, float]:
-    """Length of the needle over the clip, with a pause and at times a retraction; and the share at which it arrives."""
-    start_mm, end_mm = max(first_mm, 0.5), needle.length_mm
-    duration_s = max(float(time_s[-1]), 1e-6)
-    travel = (end_mm - start_mm) / rng.uniform(*config.needle_speed_mm_s) / duration_s
-    arrival = _LEAD_IN + min(travel, _ARRIVAL - _LEAD_IN)
-    back_mm = rng.choice([0.0, rng.uniform(1.5, 5.0)])
-    middle_mm = start_mm + rng.uniform(0.4, 0.8) * (end_mm - start_mm)
-    times = _LEAD_IN + (arrival - _LEAD_IN) * np.array([0.0, 0.45, 0.55, 0.65, 1.0])
-    lengths = np.array([start_mm, middle_mm, middle_mm, max(middle_mm - back_mm, start_mm), end_mm])
-    return np.where(share >= _LEAD_IN, np.interp(share, times, lengths), 0.0), arrival
-
-
-def _drift(config: SimulationConfig, time_s: Track, rng: np.random.Generator) -> Track:
-    """A hand's slow drift and fine tremor, along the plane and half as much across it."""
-    amplitude_mm = rng.uniform(*config.tremor_mm)
-    drift = np.zeros((len(time_s), 2))
-    for axis, share in enumerate((1.0, 0.5)):
-        for period_s, weight in ((rng.uniform(4, 9), 1.0), (rng.uniform(1, 2), 0.35), (rng.uniform(0.1, 0.2), 0.05)):
-            phase = rng.uniform(0, 2 * np.pi)
-            drift[:, axis] += share * weight * amplitude_mm * np.sin(2 * np.pi * time_s / period_s + phase)
-    moved: Track = drift - drift[0]
-    return moved
-
-
-def _pulse(time_s: Track, rng: np.random.Generator) -> Track:
-    """An arterial pressure wave, 0 to 1: a fast rise and a slow fall."""
-    phase = np.mod(time_s * rng.uniform(0.9, 1.5) + rng.random(), 1.0)
-    return np.where(phase < 0.15, phase / 0.15, np.exp(-(phase - 0.15) / 0.3))
-
-
-def _events(
-    inserted: npt.NDArray[np.bool_], arrived: npt.NDArray[np.bool_], injecting: npt.NDArray[np.bool_]
-) -> dict[int, tuple[str, ...]]:
-    """The first frame of each phase."""
-    events: dict[int, tuple[str, ...]] = {}
-    for name, phase in (("needle_enters", inserted), ("target_reached", arrived), ("injection_starts", injecting)):
-        if phase.any():
-            first = int(phase.argmax())
-            events[first] = (*events.get(first, ()), name)
-    return events
+    def _seen_at_start(self) -> Survey:
+        return survey(self._scene)

@@ -6,25 +6,26 @@ Clearances are signed: negative inside the structure. None stands for what is no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from hipseg import anatomy
-from hipseg.simulation.amodal import Bits, has
-from hipseg.simulation.needle import Needle
-from hipseg.simulation.outlines import Outline, Points, samples_at
+from hipseg.simulation.amodal import Bits, has, samples_at
+from hipseg.simulation.measures import clearances_mm, joint_measures, regions
+from hipseg.simulation.needle import GAUGES_MM, SLICE_HALF_MM, Needle
+from hipseg.simulation.regions import Points, Region
 from hipseg.simulation.scene import PointUW, Scene, Survey
+from hipseg.simulation.timeline import PROBE_TRACKS, Timeline
 
 PATH_MM, _PATH_STEP_MM = 40.0, 0.25
 """How far ahead of the tip the projected path is followed."""
-_CLEARANCES: dict[str, tuple[int, ...]] = {
-    "artery": (anatomy.FEMORAL_ARTERY,),
-    "vein": (anatomy.FEMORAL_VEIN,),
-    "nerve": (anatomy.FEMORAL_NERVE,),
-    "labrum": (anatomy.LABRUM,),
-    "bone": anatomy.BONES,
-}
+_HIDDEN_DB, _CLEAR_DB = -6.0, 18.0
+"""A tip that is so much weaker or brighter than the tissue around it is lost in it, or plain."""
+_VESSELS = ("artery", "branch", "vein")
+Regions = Mapping[str, Region | None]
+_NEEDLE_AVOIDS = ("artery", "vein", "nerve", "labrum", "cartilage", "bone", "capsule", "recess", "branch")
 
 
 def truth_of(scene: Scene, seen: Survey, bits_SL: Bits) -> dict[str, Any]:
@@ -42,6 +43,8 @@ def truth_of(scene: Scene, seen: Survey, bits_SL: Bits) -> dict[str, Any]:
         "apex_depth_mm": round(patient.apex_depth_mm, 3),
         "neck_capsule_distance_mm": round(lifted_mm, 3),
         "recess_mm": _rounded(seen.recess_mm),
+        "prosthesis": bool(seen.section.metal),
+        "vessels_shown": bool(has(bits_SL, *anatomy.VESSELS).any()),
         "target_mm": None if seen.target_uw is None else [round(value, 3) for value in seen.target_uw],
         "needle": None if needle is None else _needle_truth(needle, scene, seen, bits_SL),
     }
@@ -50,7 +53,7 @@ def truth_of(scene: Scene, seen: Survey, bits_SL: Bits) -> dict[str, Any]:
 def _needle_truth(needle: Needle, scene: Scene, seen: Survey, bits_SL: Bits) -> dict[str, Any]:
     """The needle, its tip's clearances and those of the path that it would take."""
     tip, target = needle.tip_uw, seen.target_uw
-    outlines = _outlines(seen, bits_SL)
+    found = regions(seen)
     return {
         "look": needle.look.value,
         "tip_mm": [round(value, 3) for value in tip],
@@ -58,25 +61,86 @@ def _needle_truth(needle: Needle, scene: Scene, seen: Survey, bits_SL: Bits) -> 
         "angle_deg": round(float(np.degrees(needle.angle_rad)), 3),
         "length_mm": round(needle.length_mm, 3),
         "diameter_mm": round(needle.diameter_mm, 3),
+        "gauge": min(GAUGES_MM, key=lambda gauge: abs(GAUGES_MM[gauge] - needle.diameter_mm)),
+        "bevel_deg": round(needle.bevel_deg, 1),
+        "tip_px": _pixel(tip, scene),
+        "entry_px": _pixel(needle.entry_uw, scene),
         "tip_out_of_plane_mm": round(float(needle.out_of_plane_mm(needle.length_mm)), 3),
         "tip_visible": needle.tip_is_visible(scene.probe),
+        "tip_visibility": round(_tip_visibility(needle, scene), 3),
         "tip_to_target_mm": None if target is None else round(float(np.hypot(*np.subtract(tip, target))), 3),
-        **{f"tip_to_{name}_mm": _clearance(outline, tip, scene) for name, outline in outlines.items()},
+        **{f"tip_to_{name}_mm": value for name, value in _clearances(found, np.array([tip])).items()},
         "tip_in": _structures_at(tip, scene, bits_SL),
-        "path": path_truth(needle, scene, outlines, bits_SL, target),
+        "path": path_truth(needle, found, target),
     }
 
 
-def path_truth(
-    needle: Needle, scene: Scene, outlines: dict[str, Outline | None], bits_SL: Bits, target: PointUW | None
-) -> dict[str, Any]:
+def _pixel(point: PointUW, scene: Scene) -> list[float]:
+    """x, y of a point of the plane, which may lie outside the picture."""
+    x, y = scene.probe.to_pixels(*point)
+    width = scene.probe.image_shape[1]
+    return [round(float(width - 1 - x if scene.patient.mirrored else x), 3), round(float(y), 3)]
+
+
+def _tip_visibility(needle: Needle, scene: Scene) -> float:
+    """How well the tip shows, 0-1: by its offset from the plane, and its echo (angle, gauge, bevel) over the tissue."""
+    if not bool(scene.probe.shows(*needle.tip_uw)):
+        return 0.0
+    offset = float(needle.out_of_plane_mm(needle.length_mm)) / SLICE_HALF_MM
+    contrast = (needle.echo_db + needle.tip_db - _HIDDEN_DB) / (_CLEAR_DB - _HIDDEN_DB)
+    return float(np.exp(-0.7 * offset**4) * np.clip(contrast, 0, 1))
+
+
+def moment_truth(scene: Scene, seen: Survey, timeline: Timeline, tick: int) -> dict[str, Any]:
+    """What hands and machines do at a tick of a procedure, and what it does to the joint."""
+    joint = joint_measures(scene, seen)
+    strokes = timeline.strokes
+    joint_ml, tissue_ml, jet = (0.0, 0.0, 0.0)
+    if strokes is not None:
+        joint_ml, tissue_ml, jet = (float(v[tick]) for v in (strokes.joint_ml, strokes.tissue_ml, strokes.jet))
+    return {
+        "recess_thickness_mm": _rounded(joint.recess_thickness_mm),
+        "recess_area_mm2": _rounded(joint.recess_area_mm2),
+        "capsule_thickness_mm": _rounded(joint.capsule_thickness_mm),
+        "injection": {"joint_ml": round(joint_ml, 3), "tissue_ml": round(tissue_ml, 3), "flowing": jet > 0.05},
+        "pressure": round(float(timeline.pressure[tick]), 3),
+        "gain_db": round(scene.look.gain_db, 2),
+        "contact_lost_share": round(float(timeline.lost_share[tick]), 3),
+        "probe": {name: round(float(getattr(timeline, name)[tick]), 3) for name in PROBE_TRACKS},
+        "doppler": None,
+    }
+
+
+def stroke_truth(timeline: Timeline, tick: int) -> dict[str, Any]:
+    """What the needle does at a tick: its speed (negative backward) and whether bone holds it."""
+    strokes = timeline.strokes
+    assert strokes is not None, "a needle without strokes"
+    before = max(tick - 1, 0)
+    elapsed_s = float(timeline.time_s[tick] - timeline.time_s[before]) or 1.0
+    speed = float(strokes.length_mm[tick] - strokes.length_mm[before]) / elapsed_s
+    return {"speed_mm_s": round(speed, 3), "stopped_by_bone": bool(strokes.stopped[tick])}
+
+
+def path_truth(needle: Needle, found: Regions, target: PointUW | None) -> dict[str, Any]:
     """Of the straight path ahead of the tip: least clearances, where it first enters a vessel, by what it misses."""
     path = path_ahead(needle)
-    vessel = has(samples_at(bits_SL, path, scene.probe), *anatomy.VESSELS)
-    entry_mm = float(vessel.argmax()) * _PATH_STEP_MM if vessel.any() else None
-    clearances = {f"to_{name}_mm": _least(outline, path, scene) for name, outline in outlines.items()}
+    clearances = {f"to_{name}_mm": value for name, value in _clearances(found, path[::2]).items()}
     miss_mm, heading_deg = (None, None) if target is None else _miss(path, target)
-    return {**clearances, "to_vessel_entry_mm": entry_mm, "miss_target_mm": miss_mm, "heading_error_deg": heading_deg}
+    return {
+        **clearances,
+        "to_vessel_entry_mm": _vessel_entry(found, path),
+        "miss_target_mm": miss_mm,
+        "heading_error_deg": heading_deg,
+    }
+
+
+def _vessel_entry(found: Regions, path: Points) -> float | None:
+    """How far along the path a vessel begins, None when it meets none."""
+    vessels = [region for name in _VESSELS if (region := found[name]) is not None]
+    inside = np.zeros(len(path), bool)
+    for region in vessels:
+        inside |= region.signed_mm(path) < 0
+    return float(inside.argmax()) * _PATH_STEP_MM if inside.any() else None
 
 
 def path_ahead(needle: Needle) -> Points:
@@ -86,17 +150,12 @@ def path_ahead(needle: Needle) -> Points:
     return np.stack([needle.tip_uw[0] + steps * du, needle.tip_uw[1] + steps * dw], axis=1)
 
 
-def _outlines(seen: Survey, bits_SL: Bits) -> dict[str, Outline | None]:
-    outlines = {name: Outline.of(has(bits_SL, *ids), seen.u, seen.w) for name, ids in _CLEARANCES.items()}
-    return outlines | {"cartilage": Outline.of((seen.section.cartilage < 0) & (seen.section.bone > 0), seen.u, seen.w)}
-
-
-def _clearance(outline: Outline | None, point: PointUW, scene: Scene) -> float | None:
-    return None if outline is None else _rounded(float(outline.signed_mm(np.array([point]), scene.probe)[0]))
-
-
-def _least(outline: Outline | None, path: Points, scene: Scene) -> float | None:
-    return None if outline is None else _rounded(float(outline.signed_mm(path[::2], scene.probe).min()))
+def _clearances(found: Regions, points: Points) -> dict[str, float | None]:
+    """Least signed distances; branches count as artery, as they do in the label scheme."""
+    distances = clearances_mm({name: found[name] for name in _NEEDLE_AVOIDS}, points)
+    arteries = [value for name in ("artery", "branch") if (value := distances[name]) is not None]
+    distances["artery"] = min(arteries, default=None)
+    return {name: _rounded(value) for name, value in distances.items()}
 
 
 def _structures_at(tip: PointUW, scene: Scene, bits_SL: Bits) -> list[str]:

@@ -22,8 +22,6 @@ from hipseg.simulation import SimulationConfig
         ("needle_share", 1.2),
         ("needle_share", float("nan")),
         ("furniture_share", True),
-        ("num_frames", 0),
-        ("frame_rate_hz", -20.0),
     ],
 )
 def test_a_wrong_value_is_named(field: str, value: Any) -> None:

@@ -16,7 +16,7 @@ from hipseg import anatomy
 from hipseg.cli.main import execute
 from hipseg.data.manifest import load_dataset, read_image, read_labels, verify_checksums
 from hipseg.io import list_clips, open_source
-from hipseg.simulation import Procedure, SimulationConfig
+from hipseg.simulation import Procedure, SimulationConfig, load_scenario
 from hipseg.simulation.job import generator
 
 
@@ -93,7 +93,8 @@ def test_a_clip_opens_as_a_recording_with_its_exact_scale(clip: Path) -> None:
     masks = read_masks(clip / "procedure_0000.masks.zip")
     frames = list(source.frames())
     assert len(frames) == len(truth) == len(masks) == 6
-    procedure = Procedure(SimulationConfig(num_frames=6), generator(4, 0))
+    scenario = load_scenario("uneventful_longitudinal")
+    procedure = Procedure(scenario, SimulationConfig(), generator(4, 0), num_frames=6)
     for index, frame in enumerate(frames):
         simulated = procedure.frame(index)
         assert frame.spacing is not None
@@ -150,6 +151,11 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, capsys
         ("simulation.depth_mm=[40,20]", "depth_mm"),
         ("simulation.needle_share=often", "needle_share"),
         ("simulation.view=coronal", "transverse"),
+        ("scenario=artery_in_pathh", "artery_in_path"),
+        ("scenario=[effusion,efusion]", "effusion"),
+        ("scenario=3", "list of names"),
+        ("clip_frames=8", "scenario=all"),
+        ("num_frames=8", "clip_frames"),
     ],
 )
 def test_wrong_settings_are_refused_in_one_line(

@@ -28,7 +28,7 @@ from hipseg.simulation.script.scenario import NeedlePlan, Scenario
 
 _LARGEST_FILE = 100_000
 _OWN_KEYS = ("population", "needle", "actions", "shows")
-_NOT_THE_SCRIPTS = {"view", "num_frames", "frame_rate_hz"}
+_NOT_THE_SCRIPTS = {"view"}
 
 
 def scenario_folder() -> Path:

@@ -21,12 +21,14 @@ class NeedlePlan:
         gauge: its thickness, 0 for one drawn from the population.
         angle_deg: to the skin, (low, high); None for the population's.
         error_mm: standard deviation of the operator's aim.
+        clear_mm: least distance of its first way from vessels and nerve: patients in whom it is less are not drawn.
     """
 
     aim: str = one_of(AIMS, "target")
     gauge: int = field(default=0, metadata={"names": (0, *GAUGES_MM)})
     angle_deg: tuple[float, float] | None = None
     error_mm: float = limited(0.0, 5.0, "mm", 0.4)
+    clear_mm: float = limited(0.0, 15.0, "mm", 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,6 @@ class Scenario:
         duration_s: of the clip.
         frame_rate_hz: of the scanner.
         population: changes to the population that is simulated (fields of `SimulationConfig`).
-        hyperaemia: whether Doppler shows flow in the capsule.
         shows: aims that the picture must show from the start, besides the needle's own.
         needle: None for a scan without a needle.
         actions: in the order of their begin.
@@ -52,7 +53,6 @@ class Scenario:
     duration_s: float = limited(1.0, 60.0, "s")
     frame_rate_hz: float = limited(15.0, 60.0, "frames a second", 20.0)
     population: Mapping[str, Any] = field(default_factory=dict)
-    hyperaemia: bool = False
     shows: tuple[str, ...] = ()
     needle: NeedlePlan | None = None
     actions: tuple[Action, ...] = ()
