@@ -116,7 +116,7 @@ class Vessel:
         semi_x_mm, semi_z_mm: semi-axes.
         roll_rad: by which the lateral end rises.
         bend_per_mm: curvature of the long axis.
-        taper: by which the lateral end is thicker and the medial one thinner, 0-0.8.
+        taper: by which the lateral end is thicker and the medial one thinner, -0.8 to 0.8.
     """
 
     x_mm: float

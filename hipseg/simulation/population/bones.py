@@ -53,7 +53,7 @@ def draw_bone(config: SimulationConfig, sex: str, rng: np.random.Generator) -> B
         anteversion_rad=math.radians(rng.uniform(10, 24)),
         ilium_slope=rng.uniform(-0.5, 0.35),
         cartilage_mm=rng.uniform(0.6, 1.9),
-        cartilage_echo_db=rng.uniform(-30, -9),
+        cartilage_echo_db=rng.uniform(-22, -8),
         roughness_mm=rng.uniform(0.01, 0.06),
         ramus=_NO_RAMUS,
         osteophytes=(),
@@ -82,7 +82,7 @@ def draw_joint(config: SimulationConfig, bone: Bone, rng: np.random.Generator) -
         hyperaemia=rng.uniform(0.3, 1.0) if inflamed else 0.0,
         labrum_length_mm=enlarged * rng.uniform(6.0, 9.5),
         labrum_mm=enlarged * rng.uniform(2.6, 4.2),
-        recess_echo_db=rng.uniform(-45, -28) if effused else rng.uniform(-26, -10),
+        recess_echo_db=rng.uniform(-45, -28) if effused else rng.uniform(-16, -4),
     )
 
 

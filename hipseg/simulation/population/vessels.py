@@ -10,6 +10,8 @@ from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.patient import Branch, Layers, LymphNode, Plaque, Vessel
 
 _SHALLOWEST_WALL_MM = (4.2, 7.0)
+_CROSSING_X_MM = 14.0
+"""Where needles cross the circumflex artery, which has come up from its origin below the groin."""
 
 
 def draw_artery(apex_mm: float, head_depth_mm: float, rng: np.random.Generator) -> Vessel:
@@ -53,7 +55,7 @@ def _vein_shape(config: SimulationConfig, rng: np.random.Generator) -> tuple[flo
 
 
 def draw_nerve(artery: Vessel, rng: np.random.Generator) -> Vessel:
-    """The femoral nerve, lateral of the artery."""
+    """The femoral nerve, lateral of the artery; often a triangle, thicker on the artery's side."""
     semi_x_mm = rng.uniform(2.6, 5.0)
     return Vessel(
         x_mm=artery.x_mm + artery.semi_x_mm + semi_x_mm + rng.uniform(0.5, 4.0),
@@ -63,6 +65,7 @@ def draw_nerve(artery: Vessel, rng: np.random.Generator) -> Vessel:
         semi_x_mm=semi_x_mm,
         semi_z_mm=semi_x_mm * rng.uniform(0.3, 0.55),
         roll_rad=math.radians(rng.uniform(-5, 30)),
+        taper=rng.uniform(-0.5, 0.3),
     )
 
 
@@ -73,23 +76,24 @@ def draw_branches(config: SimulationConfig, artery: Vessel, rng: np.random.Gener
     """
     if rng.random() >= config.branch_share:
         return ()
+    climb = rng.uniform(0.1, 0.55)
     trunk = Branch(
         start_x_mm=artery.x_mm,
         origin_radius_mm=rng.uniform(1.5, 2.5),
         radius_mm=rng.uniform(0.5, 1.25),
-        y_mm=rng.normal(-15, 6),
-        drift_y=rng.uniform(-0.3, 0.2),
+        y_mm=rng.normal(-15, 6) - climb * _CROSSING_X_MM,
+        drift_y=climb,
         above_capsule_mm=rng.uniform(1.2, 7.0),
     )
     if rng.random() >= config.two_branches_share:
         return (trunk,)
-    fork_x_mm, climb = rng.uniform(-12, 2), rng.uniform(0.35, 0.9)
+    fork_x_mm, steeper = rng.uniform(-12, 2), rng.uniform(0.25, 0.7)
     ascending = Branch(
         start_x_mm=fork_x_mm,
         origin_radius_mm=trunk.radius_mm,
-        radius_mm=0.8 * trunk.radius_mm,
-        y_mm=trunk.y_mm + (trunk.drift_y - climb) * fork_x_mm,
-        drift_y=climb,
+        radius_mm=max(0.8 * trunk.radius_mm, 0.5),
+        y_mm=trunk.y_mm - steeper * fork_x_mm,
+        drift_y=climb + steeper,
         above_capsule_mm=trunk.above_capsule_mm,
     )
     return trunk, ascending
