@@ -38,7 +38,7 @@ def evaluate(
     from hipseg.cli.settings import read_settings
     from hipseg.evaluation.examination import ExaminationSettings
     from hipseg.evaluation.predictors.choice import PredictorChoice
-    from hipseg.evaluation.run import EvaluationRequest, write_results
+    from hipseg.evaluation.run import EvaluationRequest, claim_output, write_results
     from hipseg.evaluation.run import evaluate as run
     from hipseg.evaluation.tolerances import parse_tolerances
 
@@ -50,6 +50,7 @@ def evaluate(
         num_workers=workers,
         command=_command(context.params),
     )
+    claim_output(out)
     write_results(run(request), out, request)
 
 

@@ -29,17 +29,23 @@ Statistic = Callable[[Floats], Floats]
 """Weights of patients [B, P] to a statistic of each resample [B]; NaN where a resample has none."""
 
 
-def patient_interval(statistic: Statistic, num_patients: int) -> Interval | None:
-    """The 95 % interval of any statistic that weights of patients define; None for too few patients."""
+def patient_interval(statistic: Statistic, num_patients: int, *, effective: float | None = None) -> Interval | None:
+    """The 95 % interval of any statistic that weights of patients define; None for too few patients.
+
+    Args:
+        statistic: of weighted patients.
+        num_patients: drawn in each resample.
+        effective: number of equally large patients that would tell as much, see `effective_number`.
+    """
     if num_patients < FEWEST_PATIENTS:
         return None
     weights = _weights(num_patients)
     rows = max(_BLOCK // max(num_patients, 1), 1)
     replicates = [statistic(weights[start : start + rows]) for start in range(0, len(weights), rows)]
-    return interval_of(np.concatenate(replicates), num_patients)
+    return interval_of(np.concatenate(replicates), num_patients if effective is None else effective)
 
 
-def interval_of(replicates: Floats, num_units: int) -> Interval | None:
+def interval_of(replicates: Floats, num_units: float) -> Interval | None:
     """The expanded percentile interval of resampled statistics of some independent units."""
     known = replicates[np.isfinite(replicates)]
     if len(known) < len(replicates) / 2:
@@ -48,10 +54,11 @@ def interval_of(replicates: Floats, num_units: int) -> Interval | None:
     return float(low), float(high)
 
 
-def expanded_levels(num_units: int) -> Interval:
+def expanded_levels(num_units: float) -> Interval:
     """The two quantiles to take for `LEVEL`, further out for fewer units."""
     tail = (1 - LEVEL) / 2
-    stretched = np.sqrt(num_units / (num_units - 1)) * stats.t.ppf(tail, num_units - 1)
+    units = max(num_units, 2.0)
+    stretched = np.sqrt(units / (units - 1)) * stats.t.ppf(tail, units - 1)
     low = float(stats.norm.cdf(stretched))
     return low, 1 - low
 
@@ -73,7 +80,12 @@ def share_interval(hits: Floats, totals: Floats) -> Interval | None:
     def share(weights: Floats) -> Floats:
         return _divided(weights @ hits, weights @ totals)
 
-    return patient_interval(share, len(hits))
+    return patient_interval(share, len(hits), effective=effective_number(totals))
+
+
+def effective_number(sizes: Floats) -> float:
+    """Of how many equally large patients these unequal ones tell as much (Kish 1965): (sum n)^2 / sum n^2."""
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def quantile_interval(values: Floats, patients: Ints, quantile: float) -> Interval | None:
@@ -93,7 +105,8 @@ def quantile_interval(values: Floats, patients: Ints, quantile: float) -> Interv
         blocks = (weights[start : start + rows] for start in range(0, len(weights), rows))
         return np.concatenate([_weighted_quantiles(ordered, block[:, owners], quantile) for block in blocks])
 
-    return patient_interval(of, int(patients.max()) + 1)
+    sizes = np.bincount(patients).astype(np.float64)
+    return patient_interval(of, len(sizes), effective=effective_number(sizes))
 
 
 def area_interval(scores: Floats, positive: npt.NDArray[np.bool_], patients: Ints) -> Interval | None:

@@ -25,8 +25,6 @@ from hipseg.evaluation.inputs.item import Collection
 from hipseg.evaluation.predictors.choice import PredictorChoice
 from hipseg.evaluation.predictors.mask_folder import MaskFolder
 from hipseg.evaluation.predictors.predictor import PredictorInfo
-from hipseg.evaluation.report import write_report
-from hipseg.evaluation.report.pictures import Viewer
 from hipseg.evaluation.results import Results, write_table
 from hipseg.evaluation.summary import summarise, without_curves
 from hipseg.guidance.config import GuidanceConfig
@@ -117,28 +115,37 @@ def examine(
     return rows
 
 
-def write_results(results: Results, out: Path, request: EvaluationRequest) -> None:
-    """Writes figures as JSON when `out` ends in .json; else tables, figures and a report into the folder `out`.
+def claim_output(out: Path) -> None:
+    """Makes the folder that results will go to, before anything is computed for it. Raises OutputError."""
+    folder = out.parent if out.suffix == ".json" else out
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
-    Args:
-        results: of the request.
-        out: file or folder, made when it is missing.
-        request: shows the report where the pictures of the worst cases are.
+
+def write_results(results: Results, out: Path, request: EvaluationRequest) -> None:
+    """Writes figures as JSON when `out` ends in .json; else tables, figures and a page into the folder `out`.
 
     Raises:
         OutputError: the place cannot be written.
     """
+    claim_output(out)
     if out.suffix == ".json":
-        with output_errors(out):
-            out.parent.mkdir(parents=True, exist_ok=True)
         write_json(out, without_curves(results.record))
         return
     results.write(out)
     clips = by_clip(results)
     write_table(out / "clips", clips)
     write_table(out / "patients", by_patient(clips))
-    viewer = Viewer(open_data(request.data, request.split).batches, request.predictor.open())
-    write_report(results, out, viewer=viewer)
+    _write_page(results, out, request)
+
+
+def _write_page(results: Results, out: Path, request: EvaluationRequest) -> None:
+    # The page brings matplotlib along, which figures alone do without.
+    from hipseg.evaluation.report import write_report
+    from hipseg.evaluation.report.pictures import Viewer
+
+    batches = open_data(request.data, request.split).batches
+    write_report(results, out, viewer=Viewer(batches, request.predictor.open()))
 
 
 def _examine_batch(collection: Collection, predictor: PredictorChoice, settings: ExaminationSettings, k: int) -> Rows:
