@@ -21,6 +21,7 @@ from hipseg.simulation.patient import Patient
 from hipseg.simulation.phantom import Phantom
 from hipseg.simulation.population import draw_patient
 from hipseg.simulation.population.habitus import attenuation_factor, gain_shift_db
+from hipseg.simulation.portrait import portrait
 from hipseg.simulation.probe import Probe, draw_pose, draw_probe
 from hipseg.simulation.rendering import render
 from hipseg.simulation.scanner import Look, draw_look, paint_furniture
@@ -136,7 +137,7 @@ def frame_of(scene: Scene, seen: Survey) -> SimulatedFrame:
         landmarks=_landmarks(scene, seen, points),
         view=scene.view,
         target_px=points.of(seen.target_uw),
-        truth=truth_of(scene, seen, amodal_SL),
+        truth={**truth_of(scene, seen, amodal_SL), "anatomy": portrait(scene, seen)},
         time_s=scene.time_s,
         patient=patient.id,
     )

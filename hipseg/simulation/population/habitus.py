@@ -20,6 +20,13 @@ def build_of(habitus: float) -> str:
     return BUILDS[int(np.searchsorted(_BUILD_BOUNDS, habitus, side="right"))]
 
 
+def habitus_of(build: str) -> tuple[float, float]:
+    """Lowest and highest habitus of a body build, one of `BUILDS`."""
+    index = BUILDS.index(build)
+    edges = (0.0, *_BUILD_BOUNDS, 1.0)
+    return edges[index], edges[index + 1]
+
+
 def draw_habitus(bounds: tuple[float, float], rng: np.random.Generator) -> float:
     """A body build between bounds; lean and average ones are the most frequent."""
     low, high = bounds
