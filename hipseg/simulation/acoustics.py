@@ -21,6 +21,7 @@ from hipseg.simulation.tissue import Material, TissueMap
 NEPER_PER_DB = np.float32(np.log(10) / 20)
 _STRIPS = 6
 _BRIGHTEST_LEAK = 2.0
+_MOST_ENHANCED_DB = np.float32(5.0)
 _ROUGHNESS_OF_MIRRORS = 0.25
 
 
@@ -42,6 +43,7 @@ class Beam:
         noise_db: electronic noise at the face; it grows with depth as gain compensates.
         wedge_db: extra brightness behind arteries, by repeated echoes of their wall.
         compounding: share of the amplitude that does not speckle, as pictures from several directions are averaged.
+        clarity: contrast of the tissues' textures, by how much a scanner blurs them.
         leakage: share of the power that comes from around a point, by the thickness of the slice and side lobes.
     """
 
@@ -59,6 +61,7 @@ class Beam:
     noise_db: float
     wedge_db: float
     compounding: float
+    clarity: float
     leakage: float
 
 
@@ -66,29 +69,32 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
     """A scanner's acoustics, by frequency."""
     wavelength_mm = 1.54 / probe.frequency_mhz
     return Beam(
-        axial_mm=wavelength_mm * rng.uniform(0.35, 0.65),
-        lateral_mm=wavelength_mm * rng.uniform(0.9, 1.5),
-        spread=rng.uniform(0.004, 0.012),
+        axial_mm=wavelength_mm * rng.uniform(0.25, 0.55),
+        lateral_mm=wavelength_mm * rng.uniform(0.65, 1.2),
+        spread=rng.uniform(0.004, 0.014),
         focus_mm=probe.depth_mm * rng.uniform(0.15, 0.6),
-        attenuation_scale=rng.uniform(0.55, 0.85),
-        compensated=rng.uniform(0.72, 0.94),
+        attenuation_scale=rng.uniform(0.6, 0.95),
+        compensated=rng.uniform(0.6, 0.88),
         cortex_db=rng.uniform(8, 31),
         cortex_fading_db=rng.uniform(20, 38),
-        shadow_db=rng.uniform(-20, -9),
-        reverberation_db=rng.uniform(-30, -8),
+        shadow_db=rng.uniform(-14, -6),
+        reverberation_db=rng.uniform(-34, -13),
         haze_db=rng.uniform(-32, -13),
-        noise_db=rng.uniform(-36, -20),
-        wedge_db=rng.uniform(1, 12),
-        compounding=rng.uniform(0.55, 0.92),
-        leakage=rng.uniform(0.06, 0.26),
+        noise_db=rng.uniform(-32, -20),
+        wedge_db=rng.uniform(2, 11),
+        compounding=rng.uniform(0.76, 0.94),
+        clarity=rng.uniform(0.85, 1.4),
+        leakage=rng.uniform(0.05, 0.22),
     )
 
 
-def backscatter(tissue: TissueMap, texture: Array) -> Array:
+def backscatter(tissue: TissueMap, texture: Array, beam: Beam) -> Array:
     """Amplitude of backscatter [S, L], following the tissue and its texture."""
     # The lognormal's mean is divided out, so that echo_db is the tissue's mean level.
-    level = tissue.echo_db * NEPER_PER_DB + tissue.contrast * (texture - np.float32(0.5) * tissue.contrast)
-    return cv2.exp(level)
+    contrast = tissue.contrast * np.float32(beam.clarity)
+    structured = cv2.exp(contrast * (texture - np.float32(0.5) * contrast))
+    share: Array = cv2.sqrt(tissue.diffuse + (1 - tissue.diffuse) * structured * structured)
+    return share * cv2.exp(tissue.echo_db * NEPER_PER_DB)
 
 
 def transmission_db(tissue: TissueMap, cortex: Cortex, beam: Beam, probe: Probe) -> Array:
@@ -101,6 +107,14 @@ def transmission_db(tissue: TissueMap, cortex: Cortex, beam: Beam, probe: Probe)
     return cv2.GaussianBlur(gain_db, (0, 0), sigmaX=0.35 / probe.line_mm, sigmaY=0.1)
 
 
+def automatic_gain(gain_db: Array) -> Array:
+    """What a scanner makes of beams that come back stronger than their neighbours: it turns them down, dB [S, L].
+
+    Enhancement behind a vessel is seen for some millimetres and then fades into what lies beside it.
+    """
+    return np.where(gain_db > 0, _MOST_ENHANCED_DB * np.tanh(gain_db / _MOST_ENHANCED_DB), gain_db).astype(np.float32)
+
+
 def spread_points(scatterers: Complex2, level: Array, mirrors: Array, beam: Beam, probe: Probe) -> Complex2:
     """Complex echoes [S, L, 2]: scatterers of a given level and mirrors, both [S, L], under the point spread function.
 
@@ -108,8 +122,10 @@ def spread_points(scatterers: Complex2, level: Array, mirrors: Array, beam: Beam
     of different width meet without a seam.
     """
     axial = max(beam.axial_mm / probe.sample_mm, 0.3)
-    rough = level + np.float32(_ROUGHNESS_OF_MIRRORS) * mirrors
-    smooth = np.float32(beam.compounding) * level + mirrors
+    # Deep down, neighbouring looks overlap and average more; the grain that is left is fine and weak.
+    steady = beam.compounding + (1 - beam.compounding) * np.float32(0.5) * smooth_step(probe.range_mm, 6.0, 22.0)
+    rough = (level + np.float32(_ROUGHNESS_OF_MIRRORS) * mirrors) * np.sqrt(1 - steady * steady)
+    smooth = steady * level + mirrors
     field: Array = np.dstack([scatterers * rough[..., None], smooth])
     field = cv2.GaussianBlur(field, (0, 0), sigmaX=1e-3, sigmaY=axial)
     edges = np.linspace(0, field.shape[0], _STRIPS + 1).astype(int)
@@ -119,7 +135,7 @@ def spread_points(scatterers: Complex2, level: Array, mirrors: Array, beam: Beam
         sigma = max(width_mm / probe.line_mm, 0.3)
         strip: Array = cv2.GaussianBlur(field[top:bottom], (0, 0), sigmaX=sigma, sigmaY=1e-3)
         # A Gaussian filter leaves white noise 1 / (2 sqrt(pi) sigma) of its power on each axis.
-        strip[..., :2] *= np.float32(np.sqrt((1 - beam.compounding**2) * 4 * np.pi * axial * sigma))
+        strip[..., :2] *= np.float32(np.sqrt(4 * np.pi * axial * sigma))
         field[top:bottom] = strip
     field[..., 0] = field[..., 0] + field[..., 2]
     return field[..., :2]
@@ -129,7 +145,7 @@ def leak(amplitude: Array, beam: Beam, probe: Probe) -> Array:
     """Adds power from the neighbourhood, which fills the gaps of speckle but not the inside of a vessel."""
     power = amplitude * amplitude
     around = cv2.GaussianBlur(
-        np.minimum(power, _BRIGHTEST_LEAK), (0, 0), sigmaX=0.8 / probe.line_mm, sigmaY=0.25 / probe.sample_mm
+        np.minimum(power, _BRIGHTEST_LEAK), (0, 0), sigmaX=0.9 / probe.line_mm, sigmaY=0.4 / probe.sample_mm
     )
     return cv2.sqrt(cv2.addWeighted(power, 1.0, around, beam.leakage, 0.0))
 
@@ -142,7 +158,7 @@ def shadow_clutter(cortex: Cortex, beam: Beam, probe: Probe, texture: Array) -> 
     range_mm_L = np.where(np.isfinite(cortex.range_mm_L), cortex.range_mm_L, 1e3)
     below_mm = np.maximum(probe.range_mm - range_mm_L, 0)
     facing_L = np.exp(-((cortex.slope_rad_L / math.radians(38)) ** 2))
-    level_db = np.float32(beam.shadow_db) - 1.1 * np.minimum(below_mm, 7) + 13 * cv2.exp(-below_mm / np.float32(0.7))
+    level_db = np.float32(beam.shadow_db) - 1.3 * np.minimum(below_mm, 7) + 20 * cv2.exp(-below_mm / np.float32(1.15))
     repeated = cv2.exp(-(((below_mm - 0.45 * range_mm_L) / 3.0) ** 2)) * 10 ** (beam.reverberation_db / 20)
     amplitude = cv2.exp(level_db * NEPER_PER_DB + 0.15 * texture) * (0.35 + 0.65 * facing_L)
     clutter: Array = (amplitude + repeated * facing_L * cv2.exp(0.5 * texture)) * (probe.range_mm > range_mm_L)

@@ -26,9 +26,10 @@ def render(scene: Scene, seen: Survey) -> Array:
     tissue, grain = _tissue(scene, seen)
 
     clutter = acoustics.shadow_clutter(seen.cortex, beam, probe, grain)
-    gain_db = acoustics.transmission_db(tissue, seen.cortex, beam, probe) + acoustics.wall_wedge_db(tissue, beam, probe)
+    gain_db = acoustics.automatic_gain(acoustics.transmission_db(tissue, seen.cortex, beam, probe))
+    gain_db += acoustics.wall_wedge_db(tissue, beam, probe)
     gain = cv2.exp(gain_db * acoustics.NEPER_PER_DB)
-    level = acoustics.backscatter(tissue, grain) * gain * (clutter == 0)
+    level = acoustics.backscatter(tissue, grain, beam) * gain * (clutter == 0)
     level += clutter + acoustics.vessel_haze(tissue, beam, probe)
     field = acoustics.spread_points(speckle, level, _mirrors(scene, seen, patches) * gain, beam, probe)
     amplitude = acoustics.leak(cv2.magnitude(*cv2.split(field)), beam, probe)
@@ -46,13 +47,17 @@ def _tissue(scene: Scene, seen: Survey) -> tuple[TissueMap, Array]:
     seed, depth_mm = scene.patient.texture_seed, seen.section.depth
     lateral_mm, across_mm = _tissue_plane(scene, seen)
     bend = texture.structure(lateral_mm / 14, depth_mm / 7, across_mm / 10, seed + 1)
+    ripple = texture.structure(lateral_mm / 4.5, depth_mm / 2.5, across_mm / 6, seed + 7)
+    bend = cv2.addWeighted(bend, 0.9, ripple, 0.35, 0.0)
     region = texture.structure(lateral_mm / 10, depth_mm / 6, across_mm / 8, seed + 5)
     tissue = map_tissue(seen.section, scene.patient, scene.heading_rad, bend, region)
     if scene.flow is not None:
         tissue = with_injectate(tissue, seen.section.pool, scene.flow, seen.u, seen.w)
-    coarse = texture.structure(tissue.along, tissue.across, across_mm / 4, seed + 2)
-    fine = texture.structure(tissue.along * 2.3, tissue.across * 1.7, across_mm / 3, seed + 4)
-    return tissue, cv2.addWeighted(coarse, 0.8, fine, 0.6, 0.0)
+    broad = texture.structure(tissue.along * 0.42, tissue.across * 0.36, across_mm / 6, seed + 6)
+    middle = texture.structure(tissue.along, tissue.across, across_mm / 4, seed + 2)
+    fine = texture.structure(tissue.along * 2.0, tissue.across * 1.9, across_mm / 3, seed + 4)
+    coarse = cv2.addWeighted(broad, 0.5, middle, 0.6, 0.0)
+    return tissue, cv2.addWeighted(coarse, 1.0, fine, 0.65, 0.0)
 
 
 def _tissue_plane(scene: Scene, seen: Survey) -> tuple[Array, float]:

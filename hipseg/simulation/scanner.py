@@ -15,6 +15,11 @@ from hipseg.simulation.surfaces import Array, smooth_step
 FAT_GREY = 105.0
 """Grey level of fat's mean speckle at 0 dB gain: "skin and fat 80-110" (simulation.md)."""
 
+_CONTACT_MM = 0.9
+_SIDE_MM = np.float32(3.0)
+_GRAIN_SIGMA = (1.3, 0.8)
+"""Of fine noise across and along beams, in beams and samples."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -31,6 +36,8 @@ class Look:
         edge: of detail put back after speckle reduction.
         lost_contact: (centre, half width) across the probe where it does not touch, as shares of its face; or None.
         lost_db: signal lost there.
+        contact_db: lost in the gel and skin of the first 2 mm.
+        sides_db: lost at the left and right edge, where the array ends and half of an aperture is missing.
         streaks: darker and brighter beams, dB.
     """
 
@@ -45,6 +52,8 @@ class Look:
     edge: float
     lost_contact: tuple[float, float] | None
     lost_db: float
+    contact_db: float
+    sides_db: tuple[float, float]
     streaks: float
 
 
@@ -54,16 +63,18 @@ def draw_look(config: SimulationConfig, rng: np.random.Generator) -> Look:
     edge_of_face = rng.choice([0.0, 1.0, rng.uniform(0.0, 1.0)], p=[0.42, 0.42, 0.16])
     return Look(
         gain_db=rng.uniform(*config.gain_db),
-        near_db=rng.uniform(-1, 5),
-        far_db=rng.uniform(-15, 1),
+        near_db=rng.uniform(2, 9),
+        far_db=rng.uniform(-22, -7),
         dynamic_range_db=rng.uniform(*config.dynamic_range_db),
         gamma=rng.uniform(0.85, 1.25),
-        toe=rng.uniform(5.0, 20.0),
-        grain=rng.uniform(0.5, 4.5),
-        compounding=rng.uniform(0.2, 0.9),
-        edge=rng.uniform(0.1, 0.9),
+        toe=rng.uniform(8.0, 26.0),
+        grain=rng.uniform(2.5, 6.5),
+        compounding=rng.uniform(0.0, 0.6),
+        edge=rng.uniform(0.0, 0.6),
         lost_contact=(float(edge_of_face), rng.uniform(0.03, 0.16)) if lost else None,
         lost_db=rng.uniform(10, 35),
+        contact_db=rng.uniform(6, 18),
+        sides_db=(rng.uniform(1, 12), rng.uniform(1, 12)),
         streaks=rng.uniform(0.0, 0.8),
     )
 
@@ -80,7 +91,8 @@ def compress(amplitude: Array, look: Look, probe: Probe, streaks_L: Array) -> Ar
     level_db = cv2.log(np.maximum(amplitude, 1e-6)) * np.float32(20 / np.log(10))
     share = probe.range_mm / np.float32(probe.depth_mm)
     level_db += look.gain_db + look.near_db * (1 - share) ** 2 + look.far_db * share**2
-    level_db += look.streaks * streaks_L
+    level_db += look.streaks * streaks_L - _side_loss_db(look, probe)
+    level_db -= look.contact_db * cv2.exp(-((probe.range_mm / np.float32(_CONTACT_MM)) ** 1.5))
     if look.lost_contact is not None:
         level_db -= look.lost_db * _lost(look.lost_contact, share, level_db.shape[1])
     grey = level_db * np.float32(255 / look.dynamic_range_db) + np.float32(FAT_GREY)
@@ -93,8 +105,12 @@ def compress(amplitude: Array, look: Look, probe: Probe, streaks_L: Array) -> Ar
 
 def add_grain(grey: Array, look: Look, rng: np.random.Generator) -> Array:
     """Grey levels [S, L] with the fine noise of a chain of quantisation, video and compression."""
-    noise = rng.standard_normal(grey.shape, np.float32) * np.float32(look.grain)
-    shown: Array = np.clip(grey + noise * cv2.sqrt(grey * np.float32(1 / 60)), 0, 255)
+    white = rng.standard_normal(grey.shape, np.float32)
+    # Beamformed noise is as wide as a beam at its narrowest; a Gaussian filter leaves 1 / (2 sqrt(pi) sigma) an axis.
+    beamed = cv2.GaussianBlur(white, (0, 0), sigmaX=_GRAIN_SIGMA[0], sigmaY=_GRAIN_SIGMA[1])
+    beamed *= np.float32(2 * np.sqrt(np.pi * _GRAIN_SIGMA[0] * _GRAIN_SIGMA[1]))
+    noise = cv2.addWeighted(white, 0.85, beamed, 0.5, 0.0) * np.float32(look.grain)
+    shown: Array = np.clip(grey + noise * (0.5 + 0.5 * cv2.sqrt(grey * np.float32(1 / 60))), 0, 255)
     return shown
 
 
@@ -104,6 +120,15 @@ def _reduce_speckle(grey: Array, look: Look, probe: Probe) -> Array:
     mixed = cv2.addWeighted(grey, 1 - look.compounding, smooth, look.compounding, 0.0)
     wide = cv2.GaussianBlur(mixed, (0, 0), sigmaX=0.6 / probe.line_mm, sigmaY=0.35 / probe.sample_mm)
     return cv2.addWeighted(mixed, 1 + look.edge, wide, -look.edge, 0.0)
+
+
+def _side_loss_db(look: Look, probe: Probe) -> Array:
+    """Loss on each beam, [L], over the last millimetres of the face."""
+    across_mm = (np.arange(probe.beam_shape[1], dtype=np.float32) + 0.5) * np.float32(probe.line_mm)
+    from_right_mm = across_mm[::-1]
+    left, right = look.sides_db
+    loss: Array = left * np.exp(-across_mm / _SIDE_MM) + right * np.exp(-from_right_mm / _SIDE_MM)
+    return loss.astype(np.float32)
 
 
 def _lost(contact: tuple[float, float], share: Array, num_lines: int) -> Array:

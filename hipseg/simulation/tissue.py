@@ -53,6 +53,7 @@ class Acoustic(NamedTuple):
         contrast: standard deviation of the log-amplitude of its texture, nepers.
         along_mm, across_mm: correlation lengths of the texture along and across its fibres or layers.
         attenuation: dB/cm/MHz, one way.
+        diffuse: share of the power that comes from between fibres and layers and follows no texture.
     """
 
     echo_db: float
@@ -60,23 +61,24 @@ class Acoustic(NamedTuple):
     along_mm: float
     across_mm: float
     attenuation: float
+    diffuse: float = 0.1
 
 
 ACOUSTICS: dict[Material, Acoustic] = {
-    Material.CONNECTIVE: Acoustic(-5, 0.85, 3.2, 0.33, 0.9),
-    Material.SKIN: Acoustic(-6, 0.5, 8.0, 0.23, 1.2),
-    Material.FAT: Acoustic(0, 0.85, 5.0, 0.33, 0.7),
-    Material.PSOAS: Acoustic(-15, 0.95, 2.4, 0.31, 0.95),
-    Material.SARTORIUS: Acoustic(-9, 0.85, 2.6, 0.33, 0.95),
-    Material.RECTUS: Acoustic(-9, 0.9, 2.6, 0.33, 0.95),
-    Material.PECTINEUS: Acoustic(-11, 0.85, 3.0, 0.35, 0.95),
-    Material.TENDON: Acoustic(-4, 0.6, 2.0, 0.31, 1.2),
-    Material.DEEP_FAT: Acoustic(-5, 0.8, 4.0, 0.35, 0.8),
+    Material.CONNECTIVE: Acoustic(-2, 1.25, 3.2, 0.34, 0.9, 0.02),
+    Material.SKIN: Acoustic(-6, 0.8, 12.0, 0.25, 1.2, 0.02),
+    Material.FAT: Acoustic(3, 1.3, 4.2, 0.32, 0.7, 0.02),
+    Material.PSOAS: Acoustic(-11, 1.6, 3.4, 0.42, 0.95),
+    Material.SARTORIUS: Acoustic(-7, 1.5, 3.4, 0.42, 0.95),
+    Material.RECTUS: Acoustic(-7, 1.5, 3.4, 0.42, 0.95),
+    Material.PECTINEUS: Acoustic(-9, 1.3, 4.0, 0.46, 0.95),
+    Material.TENDON: Acoustic(-4, 0.8, 2.0, 0.31, 1.2),
+    Material.DEEP_FAT: Acoustic(-3, 1.2, 5.0, 0.46, 0.8),
     Material.NERVE: Acoustic(-0.5, 0.55, 0.9, 0.35, 0.9),
     Material.VESSEL_WALL: Acoustic(-8, 0.3, 2.0, 0.31, 0.6),
     Material.ARTERY: Acoustic(-34, 0.2, 2.0, 2.0, 0.18),
     Material.VEIN: Acoustic(-38, 0.2, 2.0, 2.0, 0.3),
-    Material.CAPSULE: Acoustic(-7, 0.6, 6.0, 0.31, 1.1),
+    Material.CAPSULE: Acoustic(-1, 1.0, 7.0, 0.33, 1.1),
     Material.RECESS: Acoustic(-18, 0.5, 4.0, 0.31, 0.5),
     Material.LABRUM: Acoustic(-5, 0.4, 2.0, 0.39, 1.1),
     Material.CARTILAGE: Acoustic(-38, 0.2, 2.0, 2.0, 1.5),
@@ -115,7 +117,7 @@ class TissueMap:
     Attributes:
         material: ids of `Material`.
         along, across: texture coordinates in correlation lengths of the tissue's own texture.
-        echo_db, contrast, attenuation: as in `Acoustic`.
+        echo_db, contrast, attenuation, diffuse: as in `Acoustic`.
     """
 
     material: npt.NDArray[np.uint8]
@@ -124,6 +126,7 @@ class TissueMap:
     echo_db: Array
     contrast: Array
     attenuation: Array
+    diffuse: Array
 
 
 def map_tissue(section: Section, patient: Patient, heading_rad: float, bend: Array, region: Array) -> TissueMap:
@@ -140,14 +143,14 @@ def map_tissue(section: Section, patient: Patient, heading_rad: float, bend: Arr
     tables = np.array([ACOUSTICS[name] for name in Material], np.float32)
     tables[Material.RECESS, 0] = patient.joint.recess_echo_db
     tables[Material.CARTILAGE, 0] = patient.bone.cartilage_echo_db
-    echo_db, contrast, along_mm, across_mm, attenuation = (tables[:, column][material] for column in range(5))
+    echo_db, contrast, along_mm, across_mm, attenuation, diffuse = (tables[:, column][material] for column in range(6))
     lateral_mm = section.x * np.float32(np.cos(heading_rad)) - section.y * np.float32(np.sin(heading_rad))
-    across = _across_layers(section, patient, material, lateral_mm) + 0.22 * bend
+    across = _across_layers(section, patient, material, lateral_mm) + 0.3 * bend
     # Deep down the slice is thick and averages what lies side by side.
     evenness = np.float32(0.35) * smooth_step(section.depth, 8.0, 25.0)
-    contrast *= np.clip(0.85 + 0.3 * region - evenness, 0.2, 1.3)
-    echo_db += np.float32(2.2) * region
-    return TissueMap(material, lateral_mm / along_mm, across / across_mm, echo_db, contrast, attenuation)
+    contrast *= np.clip(0.95 + 0.3 * region - evenness, 0.25, 1.4)
+    echo_db += np.float32(3.8) * region
+    return TissueMap(material, lateral_mm / along_mm, across / across_mm, echo_db, contrast, attenuation, diffuse)
 
 
 def _materials(section: Section) -> npt.NDArray[np.uint8]:

@@ -24,7 +24,7 @@ def a_beam(**changes: float) -> Beam:
 def uniform_tissue(attenuation: np.ndarray) -> TissueMap:
     zeros = np.zeros(PROBE.beam_shape, np.float32)
     material = np.full(PROBE.beam_shape, Material.PSOAS, np.uint8)
-    return TissueMap(material, zeros, zeros, zeros, zeros, attenuation.astype(np.float32))
+    return TissueMap(material, zeros, zeros, zeros, zeros, attenuation.astype(np.float32), zeros)
 
 
 def no_bone() -> Cortex:
