@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from hipseg.cli.pipeline import FrameWork
 from hipseg.cli.request import InferenceRequest
 from hipseg.cli.session_record import STAGES
 from hipseg.errors import OutputError
+from hipseg.frame import Frame
 from hipseg.guidance.record import alert_records, frame_record
 from hipseg.io import JsonLinesSink, MaskSink, SegmentationDicomSink, SessionFolder, SourceInfo, VideoSink
 from hipseg.io import session_folder as names
@@ -41,33 +43,42 @@ class ClipFiles:
     def write(self, work: FrameWork, latency_ms: Mapping[str, float]) -> None:
         """Writes one frame; its record comes last, so that a record means that the frame is done."""
         assert work.guidance is not None
+        assert work.segmentation is not None
         if work.picture is not None:
-            self._write_picture(work.picture)
-        if self._masks is not None or self._seg is not None:
-            self._write_labels(work)
-        for alert in alert_records(work.guidance):
-            self._alerts.write(alert)
-        rounded = {stage: round(latency_ms[stage], 3) if stage in latency_ms else None for stage in STAGES}
-        self._frames.write({**frame_record(work.guidance), "latency_ms": rounded})
+            self.write_picture(work.picture, work.frame.time_s)
+        self.write_labels(work.frame, work.segmentation.labels_HW)
+        self.write_records(record_of(work, latency_ms), alert_records(work.guidance))
 
-    def _write_picture(self, picture: npt.NDArray[np.uint8]) -> None:
-        if self._info.num_frames == 1:
+    def write_picture(self, picture: npt.NDArray[np.uint8], time_s: float) -> None:
+        """Writes an overlay; those of a live source each at its own time."""
+        info = self._info
+        if info.num_frames == 1 and not info.is_live:
             write_picture(self._folder.file(names.OVERLAY_IMAGE), picture)
             return
         if self._video is None:
-            rate_hz = self._info.frame_rate_hz or _DEFAULT_FRAME_RATE_HZ
-            self._video = VideoSink(self._folder.file(names.OVERLAY_VIDEO), rate_hz, *picture.shape[:2])
-        self._video.write(picture)
+            rate_hz = info.frame_rate_hz or _DEFAULT_FRAME_RATE_HZ
+            path = self._folder.file(names.OVERLAY_VIDEO)
+            self._video = VideoSink(path, rate_hz, *picture.shape[:2], is_timed=info.is_live)
+        height, width = self._video.size
+        self._video.write(fitted(picture, height, width), time_s if info.is_live else None)
 
-    def _write_labels(self, work: FrameWork) -> None:
-        """Labels of the whole source frame; nothing is known outside of the scan region."""
-        assert work.segmentation is not None
-        frame, labels_HW = work.frame, np.zeros(work.frame.image_HW.shape, dtype=np.uint8)
-        labels_HW[frame.region.slices] = work.segmentation.labels_HW
+    def write_labels(self, frame: Frame, scan_labels_HW: npt.NDArray[np.uint8]) -> None:
+        """Writes the label map, if one is wanted: of the whole source frame; nothing is known outside of the scan."""
+        if self._masks is None and self._seg is None:
+            return
+        labels_HW = np.zeros(frame.image_HW.shape, dtype=np.uint8)
+        labels_HW[frame.region.slices] = scan_labels_HW
         if self._masks is not None:
             self._masks.write(frame.index, labels_HW)
         if self._seg is not None:
             self._seg.write(frame.index, labels_HW)
+
+    def write_records(self, frame: Mapping[str, Any] | None, alerts: Iterable[Mapping[str, Any]]) -> None:
+        """Writes lines: alerts, and then the frame they belong to, if they belong to one."""
+        for alert in alerts:
+            self._alerts.write(alert)
+        if frame is not None:
+            self._frames.write(frame)
 
     def close(self) -> None:
         """Closes every file; the first fault is raised when all have been tried."""
@@ -80,6 +91,26 @@ class ClipFiles:
                 faults.append(fault)
         if faults:
             raise faults[0]
+
+
+def record_of(work: FrameWork, latency_ms: Mapping[str, float]) -> dict[str, Any]:
+    """A frame's line of frames.jsonl."""
+    assert work.guidance is not None
+    rounded = {stage: round(latency_ms[stage], 3) if stage in latency_ms else None for stage in STAGES}
+    return {**frame_record(work.guidance), "latency_ms": rounded}
+
+
+def fitted(picture_HW3: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    """A picture of another size inside a video that has one already: as large as it goes, on black."""
+    if picture_HW3.shape[:2] == (height, width):
+        return picture_HW3
+    scale = min(height / picture_HW3.shape[0], width / picture_HW3.shape[1])
+    inner_height, inner_width = (max(round(scale * side), 1) for side in picture_HW3.shape[:2])
+    canvas = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    small = cv2.resize(picture_HW3, (inner_width, inner_height), interpolation=cv2.INTER_AREA)
+    canvas[top : top + inner_height, left : left + inner_width] = small
+    return canvas
 
 
 def write_picture(path: Path, picture_HW3: npt.NDArray[np.uint8]) -> None:

@@ -1,100 +1,71 @@
-"""`hipseg infer`: from a recording to overlay, records and alerts."""
+"""`hipseg infer`: from a recording or a live source to overlay, records and alerts."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hipseg.errors import UsageError
-
-Source = Annotated[
-    str,
-    typer.Argument(
-        metavar="SOURCE",
-        show_default=False,
-        help="A DICOM file, a DICOM series folder, a video, an image, a folder of images or of clips, camera:N or "
-        "igtl://HOST:PORT.",
-    ),
-]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", show_default=False)]
-KeyValues = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", show_default=False, help="Settings, anywhere, e.g. guidance.view_check=off."),
-]
-ModelName = Annotated[
-    str | None, typer.Option(help="Name on the shelf or a model file.", show_default="the released model")
-]
-PixelSize = Annotated[
-    str | None, typer.Option(metavar="MM", help="Pixel size in mm, or ROW,COLUMN; replaces the source's own.")
-]
-Region = Annotated[str, typer.Option(metavar="auto|full|X,Y,W,H", help="Part of the frame that holds ultrasound.")]
-FrameRate = Annotated[
-    float | None, typer.Option(metavar="HZ", help="For sources without times; replaces the source's own.")
-]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the model.", show_default="physical cores")]
+from hipseg.cli import options as given
 
 
 def infer(
-    source: Source,
-    out: Out,
-    settings: KeyValues = None,
-    model: ModelName = None,
-    spacing: PixelSize = None,
-    region: Region = "auto",
-    frame_rate: FrameRate = None,
+    source: given.Source,
+    out: given.Out,
+    settings: given.KeyValues = None,
+    model: given.ModelName = None,
+    provider: given.Provider = "cpu",
+    spacing: given.PixelSize = None,
+    region: given.Region = "auto",
+    frame_rate: given.FrameRate = None,
     masks: Annotated[bool, typer.Option("--masks", help="Write a label image a frame.")] = False,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Write no overlay.")] = False,
     dicom_seg: Annotated[bool, typer.Option("--dicom-seg", help="Write a DICOM segmentation.")] = False,
-    config: Annotated[Path | None, typer.Option(help="YAML file of settings.", show_default=False)] = None,
-    threads: Threads = None,
-    force: Annotated[bool, typer.Option("--force", help="Accept images not declared to be ultrasound.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the session in the output folder.")] = False,
+    config: given.Config = None,
+    threads: given.Threads = None,
+    force: given.Force = False,
+    overwrite: given.Overwrite = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the clips that are complete in the output folder, do the others.")
+    ] = False,
+    live_view: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="Live: show the overlay to browsers on this machine; 0: a free port."
+        ),
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Live: begin a replay again when it ends.")] = False,
+    duration: given.Duration = None,
+    profile: given.Profile = None,
+    save_profile: given.SaveProfile = None,
 ) -> None:
-    """Segment a recording and write overlay, records and alerts.
+    """Segment a recording or a live source and write overlay, records and alerts.
 
-    A folder of several clips is processed clip by clip, going on past a broken one.
+    A folder of several clips is processed clip by clip, going on past a broken one. A live source is followed at its
+    own pace: frames that come too fast are left out, and guidance that is not current is withdrawn.
     Results: session.json, frames.jsonl, alerts.jsonl, overlay.mp4 (or overlay.png), masks/ and segmentation.dcm.
     """
     from hipseg.cli.inference import run_inference
-    from hipseg.cli.request import InferenceRequest
+    from hipseg.cli.request import InferenceRequest, LiveOptions
     from hipseg.cli.settings import read_settings
-    from hipseg.io import SourceOptions, parse_spacing
 
-    spec, assignments = _told_apart([source, *(settings or [])])
+    spec, assignments = given.told_apart([source, *(settings or [])])
+    merged = read_settings(config, assignments)
     request = InferenceRequest(
         spec=spec,
         out=out,
         model=model,
+        provider=provider,
         threads=threads,
-        source=SourceOptions(
-            spacing=None if spacing is None else parse_spacing(spacing),
-            region=region,
-            force=force,
-            frame_rate_hz=_checked_rate(frame_rate),
+        source=given.source_options(
+            merged, spacing=spacing, region=region, frame_rate=frame_rate, force=force, loop=loop, profile=profile
         ),
-        settings=read_settings(config, assignments),
+        settings=merged,
         overlay=not no_overlay,
         masks=masks,
         dicom_seg=dicom_seg,
         overwrite=overwrite,
+        resume=resume,
+        live=LiveOptions(view_port=live_view, duration_s=duration, save_profile=save_profile),
     )
     run_inference(request)
-
-
-def _told_apart(arguments: list[str]) -> tuple[str, list[str]]:
-    """The one source and the settings: which is which is told by its look, not by its place."""
-    from hipseg.cli.settings import is_assignment
-
-    sources = [argument for argument in arguments if not is_assignment(argument)]
-    if len(sources) == 1:
-        return sources[0], [argument for argument in arguments if is_assignment(argument)]
-    what = "no SOURCE given" if not sources else f"{len(sources)} sources given ({', '.join(sources)})"
-    raise UsageError(what, expected="one SOURCE", mend="put several clips into one folder and name the folder")
-
-
-def _checked_rate(frame_rate_hz: float | None) -> float | None:
-    if frame_rate_hz is not None and not 0.01 <= frame_rate_hz <= 1000:
-        raise UsageError(f"{frame_rate_hz:g}", where="--frame-rate", expected="frames a second, 0.01 to 1000")
-    return frame_rate_hz

@@ -1,4 +1,4 @@
-"""What `hipseg infer` and `hipseg demo` do: one model, one source or a folder of them, results in a folder."""
+"""What `hipseg infer`, `serve` and `demo` do: one model, one source or a folder of them, results in a folder."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import typer
 
 from hipseg.cli.clip_run import ClipRun, LoadedModel
 from hipseg.cli.interruption import Interruption
+from hipseg.cli.live_run import LiveRun
 from hipseg.cli.request import InferenceRequest
 from hipseg.cli.session_record import COMPLETE, FAILED, INTERRUPTED, SessionRecord, Software
 from hipseg.cli.settings import changed_settings
 from hipseg.errors import SourceError, UsageError
-from hipseg.io import Clip, SessionFolder, list_clips, open_source, write_json
+from hipseg.io import Clip, SessionFolder, is_live_spec, list_clips, open_source, write_json, write_profile
 from hipseg.io import session_folder as names
 from hipseg.runtime.models import DEFAULT_MODEL
 from hipseg.runtime.session import Session
@@ -29,6 +30,9 @@ def run_inference(request: InferenceRequest) -> None:
         KeyboardInterrupt: someone asked to stop; what was done stays whole.
     """
     with Interruption() as interruption:
+        if is_live_spec(request.spec):
+            _run_live(request, interruption)
+            return
         clips = list_clips(request.spec)
         if len(clips) == 1:
             _run_single(clips[0], request, interruption)
@@ -36,15 +40,28 @@ def run_inference(request: InferenceRequest) -> None:
             _run_batch(clips, request, interruption)
 
 
+def _run_live(request: InferenceRequest, interruption: Interruption) -> None:
+    source = open_source(request.spec, request.source)
+    try:
+        _check_dicom_seg(source.info.kind, request)
+        run = LiveRun(source, _load_model(request), request)
+        if request.live.save_profile is not None:
+            write_profile(request.live.save_profile, source.info)
+        run.run(interruption)
+        _tell(run.record, request.spec if run.folder is None else str(run.folder.path))
+    finally:
+        source.close()
+
+
 def _run_single(clip: Clip, request: InferenceRequest, interruption: Interruption) -> None:
     source = open_source(clip.spec, request.source)
     try:
         _check_dicom_seg(source.info.kind, request)
         model = _load_model(request)
-        folder = SessionFolder(request.out, request.overwrite)
+        folder = SessionFolder(request.folder, request.overwrite)
         run = ClipRun(source, clip.spec, folder, model, request)
         run.run(interruption)
-        _tell(run.record, folder)
+        _tell(run.record, str(folder.path))
     finally:
         source.close()
 
@@ -52,7 +69,7 @@ def _run_single(clip: Clip, request: InferenceRequest, interruption: Interruptio
 def _run_batch(clips: list[Clip], request: InferenceRequest, interruption: Interruption) -> None:
     """Every clip into a folder of its own; what became of each stands in the session.json above them."""
     model = _load_model(request)
-    folder = SessionFolder(request.out, request.overwrite)
+    folder = SessionFolder(request.folder, request.overwrite)
     errors: dict[str, str | None] = {}
     state = INTERRUPTED
     try:
@@ -75,10 +92,10 @@ def _run_one_of_many(
         return _tell_broken(clip, fault)
     try:
         _check_dicom_seg(source.info.kind, request)
-        folder = SessionFolder(request.out / clip.name, request.overwrite)
+        folder = SessionFolder(request.folder / clip.name, request.overwrite)
         run = ClipRun(source, clip.spec, folder, model, request)
         run.run(interruption)
-        _tell(run.record, folder)
+        _tell(run.record, str(folder.path))
     except SourceError as fault:
         return _tell_broken(clip, fault)
     finally:
@@ -94,7 +111,7 @@ def _check_dicom_seg(kind: str, request: InferenceRequest) -> None:
 
 
 def _load_model(request: InferenceRequest) -> LoadedModel:
-    session = Session(request.model or DEFAULT_MODEL, num_threads=request.threads)
+    session = Session(request.model or DEFAULT_MODEL, num_threads=request.threads, provider=request.provider)
     software = Software(
         model_name=session.contract.name,
         model_version=session.contract.model_version,
@@ -102,13 +119,15 @@ def _load_model(request: InferenceRequest) -> LoadedModel:
         provider=session.provider,
         threads=session.num_threads,
         settings=changed_settings(request.settings),
+        load_ms=session.load_ms,
+        outputs=request.outputs,
     )
     return LoadedModel(session, software)
 
 
-def _tell(record: SessionRecord, folder: SessionFolder) -> None:
+def _tell(record: SessionRecord, where: str) -> None:
     alerts = ", ".join(f"{name} {count}x" for name, count in record.alert_counts.items()) or "none"
-    typer.echo(f"{folder.path}: {record.frame_count} frames, {record.fps or 0:.1f} a second; alerts: {alerts}")
+    typer.echo(f"{where}: {record.frame_count} frames, {record.fps or 0:.1f} a second; alerts: {alerts}")
     for warning in record.all_warnings:
         typer.echo(f"hipseg: {record.info.source_id}: {warning}", err=True)
 

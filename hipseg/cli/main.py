@@ -28,7 +28,8 @@ class Verb(NamedTuple):
 _CLINIC, _WORKSHOP = "For everyone", "With the training extra"
 
 VERBS: dict[str, Verb] = {
-    "infer": Verb("Segment a recording and write overlay, records and alerts.", _CLINIC),
+    "infer": Verb("Segment a recording or a live source: overlay, records and alerts.", _CLINIC),
+    "serve": Verb("Look at a live source and its guidance in a browser.", _CLINIC),
     "demo": Verb("Try hipseg on a simulated procedure, in under a minute.", _CLINIC),
     "models": Verb("List the models on the shelf.", _CLINIC),
     "doctor": Verb("Check this installation: versions, models, codecs.", _CLINIC),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from hipseg.display.overlay import Overlay
-from hipseg.frame import Frame, ImageHW
+from hipseg.frame import Frame, ImageHW, ScanRegion, Spacing
+from hipseg.guidance.alerts import ActiveAlert
 from hipseg.guidance.config import GuidanceConfig
 from hipseg.guidance.engine import Guidance, GuidanceEngine
+from hipseg.guidance.technical import by_urgency
 from hipseg.io import SourceInfo
 from hipseg.runtime.segmentation import Segmentation
 from hipseg.runtime.session import Session
@@ -41,18 +44,30 @@ class FrameWork:
 class Pipeline:
     """The stages for the frames of one clip.
 
+    A live source may change the size, the scan region or the scale of its frames: what was known of the needle until
+    then is of another geometry, and guidance begins anew.
+
     Args:
         session: the loaded model.
         config: of guidance.
         info: of the source.
         overlay: draw pictures.
+        technical: the alerts about the machine that stand now.
     """
 
-    def __init__(self, session: Session, config: GuidanceConfig, info: SourceInfo, *, overlay: bool) -> None:
-        self._session = session
-        self._engine = GuidanceEngine(
-            config, view_thresholds=session.contract.view_thresholds, still=info.num_frames == 1
-        )
+    def __init__(
+        self,
+        session: Session,
+        config: GuidanceConfig,
+        info: SourceInfo,
+        *,
+        overlay: bool,
+        technical: Callable[[], tuple[ActiveAlert, ...]] = tuple,
+    ) -> None:
+        self._session, self._config, self._technical = session, config, technical
+        self._is_still = info.num_frames == 1 and not info.is_live
+        self._geometry: tuple[ScanRegion, Spacing | None] = (info.region, info.spacing)
+        self._engine = self._new_engine()
         self._overlay = Overlay(info.region) if overlay else None
 
     def stages(self) -> Iterator[Stage[FrameWork]]:
@@ -63,7 +78,21 @@ class Pipeline:
         if self._overlay is not None:
             yield Stage(OVERLAY, self._draw)
 
+    def _new_engine(self) -> GuidanceEngine:
+        return GuidanceEngine(
+            self._config, view_thresholds=self._session.contract.view_thresholds, still=self._is_still
+        )
+
+    def _follow(self, frame: Frame) -> None:
+        geometry = (frame.region, frame.spacing)
+        if geometry == self._geometry:
+            return
+        self._geometry, self._engine = geometry, self._new_engine()
+        if self._overlay is not None:
+            self._overlay = Overlay(frame.region)
+
     def _preprocess(self, work: FrameWork) -> FrameWork:
+        self._follow(work.frame)
         work.scan_HW = np.ascontiguousarray(work.frame.scan_HW)
         return work
 
@@ -75,9 +104,13 @@ class Pipeline:
     def _guide(self, work: FrameWork) -> FrameWork:
         assert work.segmentation is not None
         frame = work.frame
-        work.guidance = self._engine.step(
+        guidance = self._engine.step(
             work.segmentation, frame=frame.index, time_s=frame.time_s, spacing=frame.spacing, region=frame.region
         )
+        technical = self._technical()
+        if technical:
+            guidance = dataclasses.replace(guidance, alerts=by_urgency((*guidance.alerts, *technical)))
+        work.guidance = guidance
         return work
 
     def _draw(self, work: FrameWork) -> FrameWork:

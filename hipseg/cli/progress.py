@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import time
 from types import TracebackType
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -24,7 +27,8 @@ class FrameProgress:
         self._name, self._total = name, total
         self._count, self._begin_s = 0, time.monotonic()
         self._next_line_s = self._begin_s + _LINE_EVERY_S
-        self._bar = _bar() if sys.stderr.isatty() else None
+        self._terminal = _terminal()
+        self._bar = _bar(self._terminal) if sys.stderr.isatty() else None
 
     def __enter__(self) -> FrameProgress:
         if self._bar is not None:
@@ -37,18 +41,40 @@ class FrameProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if self._terminal is not sys.stderr:
+            self._terminal.close()
 
-    def advance(self) -> None:
-        """One more frame is done."""
-        self._count += 1
+    def tell(self, text: str) -> None:
+        """A line between the progress."""
+        line = f"hipseg: {self._name}: {text}"
         if self._bar is not None:
-            self._bar.advance(self._task)
+            self._bar.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, file=self._terminal, flush=True)
+
+    def advance(self, count: int = 1) -> None:
+        """So many more frames are done."""
+        self._count += count
+        if self._bar is not None:
+            self._bar.advance(self._task, count)
         elif time.monotonic() >= self._next_line_s:
             self._next_line_s += _LINE_EVERY_S
             of = "" if self._total is None else f" of {self._total}"
-            print(f"hipseg: {self._name}: {self._count}{of} frames", file=sys.stderr, flush=True)
+            print(f"hipseg: {self._name}: {self._count}{of} frames", file=self._terminal, flush=True)
 
 
-def _bar() -> Progress:
+def _terminal() -> TextIO:
+    """Standard error through a handle of its own.
+
+    A decoder's remarks are caught by turning the process's standard error aside while it works, in another thread: what
+    is said here meanwhile must neither get lost nor be taken for a remark.
+    """
+    try:
+        return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding, errors="replace")
+    except (OSError, ValueError, io.UnsupportedOperation):  # not a file: a test's or a notebook's
+        return sys.stderr
+
+
+def _bar(terminal: TextIO) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+    return Progress(*columns, TimeRemainingColumn(), console=Console(file=terminal))

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hipseg import DISCLAIMER, __version__
 from hipseg.cli.pipeline import GUIDANCE, INFERENCE, OVERLAY, PREPROCESS, FrameWork
+from hipseg.guidance.alerts import AlertEvent
 from hipseg.io import SourceInfo
 from hipseg.runtime.latency import LatencyHistogram
 from hipseg.runtime.stream import TOTAL
 
 STAGES = (PREPROCESS, INFERENCE, GUIDANCE, OVERLAY, TOTAL)
-COMPLETE, INTERRUPTED, FAILED = "complete", "interrupted", "failed"
+RUNNING, COMPLETE, INTERRUPTED, FAILED = "running", "complete", "interrupted", "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Software:
         model_name, model_version, model_sha256: of the model file.
         provider, threads: of onnxruntime.
         settings: KEY=VALUE assignments and file entries that differ from the defaults.
+        load_ms: how long the model took to load.
+        outputs: results besides records and alerts.
     """
 
     model_name: str
@@ -35,6 +38,8 @@ class Software:
     provider: str
     threads: int
     settings: Mapping[str, Any]
+    load_ms: float = 0.0
+    outputs: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The head of session.json."""
@@ -45,6 +50,8 @@ class Software:
             "provider": self.provider,
             "threads": self.threads,
             "settings": dict(self.settings),
+            "outputs": list(self.outputs),
+            "model_load_ms": round(self.load_ms, 1),
         }
 
 
@@ -56,14 +63,18 @@ class SessionRecord:
         software, info: of the run.
         latencies: by stage, kept by the stream.
         frame_count: frames so far.
+        dropped_frames: that came in and were not processed.
         warnings: sentences for the user.
+        live: what only a live run has to tell.
     """
 
     software: Software
     info: SourceInfo
     latencies: Mapping[str, LatencyHistogram]
     frame_count: int = 0
+    dropped_frames: int = 0
     warnings: list[str] = field(default_factory=list)
+    live: Mapping[str, Any] | None = None
     _alerts: Counter[str] = field(default_factory=Counter)
     _views: Counter[str] = field(default_factory=Counter)
     _begin_s: float = field(default_factory=time.perf_counter)
@@ -88,8 +99,12 @@ class SessionRecord:
         """Takes one frame that is done."""
         assert work.guidance is not None
         self.frame_count += 1
-        self._alerts.update(event.alert.id for event in work.guidance.events if event.event == "raised")
+        self.count_alerts(work.guidance.events)
         self._views[work.guidance.view.state.value] += 1
+
+    def count_alerts(self, events: Iterable[AlertEvent]) -> None:
+        """Takes what became of alerts."""
+        self._alerts.update(event.alert.id for event in events if event.event == "raised")
 
     def as_json(self, state: str, error: str | None = None) -> dict[str, Any]:
         """The content of session.json."""
@@ -108,10 +123,11 @@ class SessionRecord:
             "spacing_origin": spacing.origin if spacing else None,
             "latency_ms": {stage: self._percentiles(stage) for stage in STAGES},
             "fps": None if self.fps is None else round(self.fps, 2),
-            "dropped_frames": 0,
+            "dropped_frames": self.dropped_frames,
             "view_counts": dict(self._views),
             "alert_counts": self.alert_counts,
             "warnings": self.all_warnings,
+            **({} if self.live is None else {"live": dict(self.live)}),
         }
 
     def _percentiles(self, stage: str) -> dict[str, float | None]:

@@ -113,6 +113,11 @@ class LiveBoard:
             self._changed.notify_all()
 
     @property
+    def is_withdrawn(self) -> bool:
+        """Whether it was said that guidance may not be shown."""
+        return self._withdrawn
+
+    @property
     def is_closed(self) -> bool:
         """Whether the run is over."""
         return self._closed

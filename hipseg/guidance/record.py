@@ -36,16 +36,23 @@ def frame_record(guidance: Guidance) -> dict[str, Any]:
 
 def alert_records(guidance: Guidance) -> list[dict[str, Any]]:
     """A frame's lines of alerts.jsonl."""
-    return [_event(event, guidance) for event in guidance.events]
+    return [alert_record(event, guidance.frame, guidance.time_s) for event in guidance.events]
 
 
-def _event(event: AlertEvent, guidance: Guidance) -> dict[str, Any]:
+def alert_record(event: AlertEvent, frame: int | None, time_s: float) -> dict[str, Any]:
+    """A line of alerts.jsonl.
+
+    Args:
+        event: what became of the alert.
+        frame: number of the frame it belongs to; of a technical alert, of the last one before it, if there was one.
+        time_s: when, by the time of the frames.
+    """
     return {
         "id": event.alert.id,
         "priority": event.alert.priority.value,
         "event": event.event,
-        "frame": guidance.frame,
-        "time_s": _rounded(guidance.time_s, _TIME_DECIMALS),
+        "frame": frame,
+        "time_s": _rounded(time_s, _TIME_DECIMALS),
         "value": _rounded(event.alert.value, _MM_DECIMALS),
         "threshold": _rounded(event.alert.threshold, _MM_DECIMALS),
         "message": event.alert.message,

@@ -3,7 +3,8 @@
 from hipseg.io.clips import Clip, list_clips
 from hipseg.io.dicom.segmentation import SegmentationDicomSink, write_segmentation_dicom
 from hipseg.io.masks import MaskSink
-from hipseg.io.open import open_source
+from hipseg.io.open import is_live_spec, open_source
+from hipseg.io.profile import apply_profile, write_profile
 from hipseg.io.records import JsonLinesSink, write_json
 from hipseg.io.scan_region import find_scan_region
 from hipseg.io.session_folder import SessionFolder
@@ -21,10 +22,13 @@ __all__ = [
     "SourceInfo",
     "SourceOptions",
     "VideoSink",
+    "apply_profile",
     "find_scan_region",
+    "is_live_spec",
     "list_clips",
     "open_source",
     "parse_spacing",
     "write_json",
+    "write_profile",
     "write_segmentation_dicom",
 ]

@@ -51,6 +51,7 @@ class LiveFeed:
         fault: why it ended, None when it simply did.
         num_frames: that came in.
         num_losses, num_reopened: how often the source broke off, and came back.
+        is_reading: the source is open, and a frame is waited for.
     """
 
     def __init__(
@@ -70,10 +71,11 @@ class LiveFeed:
         self.slot: LatestSlot[LiveFrame] = LatestSlot()
         self.fault: BaseException | None = None
         self.num_frames = self.num_losses = self.num_reopened = 0
+        self.is_reading = False
 
     @property
     def silent_s(self) -> float:
-        """Since the last frame."""
+        """Since the last frame, or since the source was opened again."""
         return self._clock() - self._last_s
 
     def __enter__(self) -> LiveFeed:
@@ -116,6 +118,7 @@ class LiveFeed:
         return Backoff(limits.retry_first_s, limits.retry_longest_s, limits.give_up_after_s)
 
     def _read_source(self) -> SourceError | None:
+        self._last_s, self.is_reading = self._clock(), True
         try:
             for frame in self._source.frames():
                 if self._stopped.is_set():
@@ -125,6 +128,7 @@ class LiveFeed:
         except SourceError as fault:
             return fault
         finally:
+            self.is_reading = False
             self._source.close()
 
     def _open_again(self, backoff: Backoff, lost_s: float, fault: SourceError) -> SourceError | None:
