@@ -6,7 +6,9 @@ import typer
 
 from hipseg.cli.benchmark.intervals import intervals
 from hipseg.cli.benchmark.latency import latency
+from hipseg.cli.benchmark.models import models
 from hipseg.cli.benchmark.robustness import robustness
+from hipseg.cli.benchmark.simulator import simulator
 
 benchmark = typer.Typer(add_completion=False, no_args_is_help=True, help="Measure models, data and simulator.")
 
@@ -19,3 +21,5 @@ def _benchmark() -> None:
 benchmark.command("latency")(latency)
 benchmark.command("intervals")(intervals)
 benchmark.command("robustness")(robustness)
+benchmark.command("models")(models)
+benchmark.command("simulator")(simulator)

@@ -1,0 +1,122 @@
+"""Parameters and multiply-accumulate operations, of PyTorch networks and of ONNX files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import onnx
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from hipseg.errors import ModelError
+
+Shape = tuple[int, ...]
+
+_FLOPS_PER_MAC = 2
+_WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "InstanceNormalization",
+                       "LayerNormalization", "GroupNormalization", "PRelu"})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Cost of one image.
+
+    Attributes:
+        num_parameters: trained numbers; in a model file batch normalisation has gone into the convolutions.
+        macs: multiply-accumulate operations of convolutions and matrix products.
+    """
+
+    num_parameters: int
+    macs: int
+
+
+def network_arithmetic(network: nn.Module, grid_size: int) -> Arithmetic:
+    """Of a network on one image [1, 1, S, S], counted by PyTorch while it runs.
+
+    Args:
+        network: as `models.outputs` describes; evaluated as it is.
+        grid_size: S.
+    """
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network.eval()(torch.zeros(1, 1, grid_size, grid_size))
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Arithmetic(parameters, counter.get_total_flops() // _FLOPS_PER_MAC)
+
+
+def onnx_arithmetic(path: Path, height: int, width: int) -> Arithmetic:
+    """Of a model file on one image, by shape inference; nothing is run.
+
+    Products of a size that depends on the image in a way that shape inference does not follow (laying the image on
+    the grid) are not counted: they are a few per cent.
+
+    Raises:
+        ModelError: not an ONNX file, or shapes that contradict each other.
+    """
+    try:
+        model = onnx.load(path)
+        _fix_input(model.graph.input[0], (1, height, width))
+        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # onnx and protobuf raise exceptions without a common base
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"its shapes cannot be inferred ({first})", where=path) from error
+    shapes = _shapes(model.graph)
+    macs = sum(_MACS[node.op_type](node, shapes) for node in model.graph.node if node.op_type in _MACS)
+    return Arithmetic(sum(_parameter_counts(model.graph)), macs)
+
+
+def _fix_input(value: onnx.ValueInfoProto, shape: Shape) -> None:
+    for axis, size in zip(value.type.tensor_type.shape.dim, shape, strict=True):
+        axis.dim_value = size
+
+
+def _shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
+    """Of every value whose size is a number on each axis."""
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    for value in (*graph.value_info, *graph.input, *graph.output):
+        axes = value.type.tensor_type.shape.dim
+        if all(axis.HasField("dim_value") for axis in axes):
+            shapes[value.name] = tuple(axis.dim_value for axis in axes)
+    return shapes
+
+
+def _parameter_counts(graph: onnx.GraphProto) -> Iterator[int]:
+    """Of constants that weigh something: those for indices, scales and coordinates do not count."""
+    weighing = {name for node in graph.node if node.op_type in _WEIGHTED for name in node.input}
+    for tensor in graph.initializer:
+        if tensor.name in weighing and tensor.data_type == onnx.TensorProto.FLOAT:
+            yield math.prod(tensor.dims)
+
+
+def _convolution(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
+    """Every output pixel takes one product a weight of its filter."""
+    output, weight = shapes.get(node.output[0]), shapes.get(node.input[1])
+    return math.prod(output) * math.prod(weight[1:]) if output and weight else 0
+
+
+def _transposed_convolution(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
+    """Every input pixel gives one product a weight of its filter."""
+    source, weight = shapes.get(node.input[0]), shapes.get(node.input[1])
+    return math.prod(source) * math.prod(weight[1:]) if source and weight else 0
+
+
+def _matrix_product(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
+    output, left = shapes.get(node.output[0]), shapes.get(node.input[0])
+    if not output or not left:
+        return 0
+    transposed = any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
+    return math.prod(output) * (left[0] if transposed else left[-1])
+
+
+_MACS: Mapping[str, Callable[[onnx.NodeProto, Mapping[str, Shape]], int]] = MappingProxyType(
+    {
+        "Conv": _convolution,
+        "ConvTranspose": _transposed_convolution,
+        "MatMul": _matrix_product,
+        "Gemm": _matrix_product,
+    }
+)
