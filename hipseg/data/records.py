@@ -83,6 +83,7 @@ class Case:
         view: "longitudinal", "transverse", or what else the source calls it.
         spacing_mm: pixel size as (row, column), None when unknown.
         annotated, merged: replace the manifest's `classes` and `merged` for this case.
+        unsure: classes whose shape the annotator drew and doubted: its pixels are 255.
         landmarks: x, y in pixels by name of `anatomy.LANDMARKS`; None is surely not in the image,
             a name left out is unknown.
         hip_view: whether this is a view of the hip the guidance is for, None when unknown.
@@ -104,6 +105,7 @@ class Case:
     spacing_mm: tuple[float, float] | None = None
     annotated: tuple[str, ...] | None = None
     merged: Merged | None = None
+    unsure: tuple[str, ...] | None = None
     landmarks: dict[str, PointXY | None] | None = None
     hip_view: bool | None = None
     truth: dict[str, Any] | None = None
@@ -132,6 +134,7 @@ class Case:
             spacing_mm=record.spacing("spacing_mm"),
             annotated=record.class_names("annotated") if record.get("annotated") is not None else None,
             merged=record.merged("merged"),
+            unsure=record.class_names("unsure") if record.get("unsure") is not None else None,
             landmarks=record.landmarks("landmarks"),
             hip_view=record.flag("hip_view"),
             truth=record.mapping("truth"),

@@ -38,6 +38,7 @@ class CaseFields(TypedDict, total=False):
     spacing_mm: tuple[float, float] | None
     annotated: Sequence[str] | None
     merged: Merged | None
+    unsure: Sequence[str] | None
     landmarks: Mapping[str, PointXY | None] | None
     hip_view: bool | None
     truth: Mapping[str, Any] | None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from hipseg.anatomy import CLASS_NAMES
 from hipseg.cli.data.progress import progress_on_stderr
 from hipseg.errors import SourceError, UsageError
 
@@ -98,7 +99,7 @@ def _import_by_recipe(recipe: str, source: Path, out: Path, *, overwrite: bool) 
     chosen = load_recipe(recipe, config_folder() / "data" / "recipes")
     with progress_on_stderr(f"importing {chosen.name}") as show:
         intake = import_dataset(chosen, source, out, overwrite=overwrite, progress=show)
-    _tell(intake, source, out)
+    _tell(intake, source, out, by_recipe=True)
 
 
 def _import_export(source: Path, out: Path, options: ExportOptions) -> None:
@@ -109,15 +110,15 @@ def _import_export(source: Path, out: Path, options: ExportOptions) -> None:
     _tell(intake, source, out)
 
 
-def _tell(intake: Intake, source: Path, out: Path) -> None:
+def _tell(intake: Intake, source: Path, out: Path, *, by_recipe: bool = False) -> None:
     """Counts on stdout, then what did not come in; raises SourceError when that is anything."""
     from hipseg.data.importers.intake import REPORT
     from hipseg.data.importers.recipe import count_dataset
 
     counts = count_dataset(out)
     _print_counts(counts)
-    if sum(count.num_cases > 0 for count in counts.values()) == 1:
-        typer.echo("All cases are in one split: nobody is told apart. Say who is who with --patient.", err=True)
+    if sum(count.num_patients for count in counts.values()) == 1 and not by_recipe:
+        typer.echo("All cases count as one person's. Say who is who with --patient.", err=True)
     if intake.num_left_out:
         typer.echo(f"{intake.num_left_out} images without annotation were left out, as the mapping says.", err=True)
     if intake.overlapping:
@@ -166,6 +167,13 @@ def _print_counts(counts: dict[str, SplitCount]) -> None:
     table = Table("", *counts)
     table.add_row("images", *(str(count.num_cases) for count in counts.values()))
     table.add_row("persons or groups", *(str(count.num_patients) for count in counts.values()))
-    for name in dict.fromkeys(name for count in counts.values() for name in count.num_with_class):
-        table.add_row(name.replace("_", " "), *(str(count.num_with_class.get(name, 0)) for count in counts.values()))
+    shown = {name for count in counts.values() for name in (*count.num_with_class, *count.num_unsure)}
+    for name in (name for name in CLASS_NAMES if name in shown):
+        table.add_row(name.replace("_", " "), *(_with_unsure(count, name) for count in counts.values()))
     Console().print(table)
+
+
+def _with_unsure(count: SplitCount, name: str) -> str:
+    """How many images show a class, and in how many more it was drawn and doubted."""
+    doubted = count.num_unsure.get(name, 0)
+    return f"{count.num_with_class.get(name, 0)}" + (f" + {doubted} unsure" if doubted else "")

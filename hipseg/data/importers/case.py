@@ -52,6 +52,7 @@ class Annotated:
     device: str | None = None
     annotated: tuple[str, ...] | None = None
     merged: Merged | None = None
+    unsure: tuple[str, ...] | None = None
     landmarks: dict[str, PointXY | None] | None = None
     hip_view: bool | None = None
     num_overlapping: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hipseg.io.dicom.file import open_dicom_file
 from hipseg.io.dicom.region import read_calibration
 from hipseg.io.dicom.values import integer_of, text_of
 from hipseg.io.file_kind import FileKind, format_of
+from hipseg.io.quiet import quiet_pydicom
 
 # Who it is, in the patient and study modules (PS3.3 C.7.1.1, C.7.2.1). `hipseg data deidentify` does the whole
 # basic profile of PS3.15; this keeps persons out of a data set also where nobody has run it.
@@ -40,7 +42,6 @@ class ClipFacts:
         person: patient ID of a DICOM header.
         names: names in it.
         is_personal: a copy as it is would name someone.
-        instance: SOP instance UID of DICOM.
     """
 
     height: int
@@ -52,7 +53,6 @@ class ClipFacts:
     person: str | None = None
     names: tuple[str, ...] = ()
     is_personal: bool = False
-    instance: str = ""
 
     def time_s(self, frame: int) -> float | None:
         """When a frame was taken, seconds from the first, by the nominal rate."""
@@ -75,30 +75,39 @@ def _dicom_facts(path: Path) -> ClipFacts:
     clip.close()
     file = open_dicom_file(path)
     file.close()
-    header, info = file.header, clip.info
-    calibration = read_calibration(header, info.height, info.width, [])
-    spacing = calibration.spacing
+    info = clip.info
+    with quiet_pydicom():
+        return _facts_of(file.header, info.height, info.width, info.frame_rate_hz)
+
+
+def _facts_of(header: Dataset, height: int, width: int, frame_rate_hz: float | None) -> ClipFacts:
+    spacing = read_calibration(header, height, width, []).spacing
     device = " ".join(filter(None, (text_of(header, "Manufacturer"), text_of(header, "ManufacturerModelName"))))
+    person = text_of(header, "PatientID")
     return ClipFacts(
-        info.height,
-        info.width,
-        integer_of(header, "NumberOfFrames") or 1,
-        info.frame_rate_hz,
-        None if spacing is None else (spacing.row_mm, spacing.column_mm),
-        device or None,
-        text_of(header, "PatientID") or None,
-        tuple(filter(None, (text_of(header, name) for name in _NAMES))),
-        _names_someone(header),
-        text_of(header, "SOPInstanceUID"),
+        height=height,
+        width=width,
+        num_frames=integer_of(header, "NumberOfFrames") or 1,
+        frame_rate_hz=frame_rate_hz,
+        spacing_mm=None if spacing is None else (spacing.row_mm, spacing.column_mm),
+        device=device.strip() or None,
+        person=person if _says_something(person) else None,
+        names=tuple(name for keyword in _NAMES if _says_something(name := text_of(header, keyword))),
+        is_personal=_names_someone(header),
     )
+
+
+def _says_something(value: object) -> bool:
+    """Machines fill empty fields with dashes."""
+    return re.search(r"[^\W_]", str(value)) is not None if value is not None else False
 
 
 def _names_someone(header: Dataset) -> bool:
     if text_of(header, "PatientIdentityRemoved") == "YES":
         return False
-    if any(name in header and header[name].value for name in _PERSONAL):
+    if any(keyword in header and _says_something(header[keyword].value) for keyword in _PERSONAL):
         return True
-    return any(element.VR == "PN" and element.value for element in header.iterall())
+    return any(element.VR == "PN" and _says_something(element.value) for element in header.iterall())
 
 
 def content_without_persons(path: Path, patient: str) -> bytes | None:
@@ -117,17 +126,22 @@ def content_without_persons(path: Path, patient: str) -> bytes | None:
     if not read_clip_facts(path).is_personal:
         return None
     try:
-        dataset = pydicom.dcmread(path)
-        for name in _PERSONAL:
-            if name in dataset:
-                dataset[name].value = None if dataset[name].VR == "SQ" else ""
-        for element in dataset.iterall():
-            if element.VR == "PN":
-                element.value = ""
-        dataset.PatientName = dataset.PatientID = patient
-        buffer = io.BytesIO()
-        dataset.save_as(buffer)
+        with quiet_pydicom():
+            dataset = pydicom.dcmread(path)
+            _empty_persons(dataset)
+            dataset.PatientName = dataset.PatientID = patient
+            buffer = io.BytesIO()
+            dataset.save_as(buffer)
     except Exception as error:
         what = f"names its patient, and cannot be written without ({error})"
         raise SourceError(what, where=path, mend="run 'hipseg data deidentify' on it first") from error
     return buffer.getvalue()
+
+
+def _empty_persons(dataset: Dataset) -> None:
+    for keyword in _PERSONAL:
+        if keyword in dataset:
+            dataset[keyword].value = None if dataset[keyword].VR == "SQ" else ""
+    for element in dataset.iterall():
+        if element.VR == "PN":
+            element.value = ""

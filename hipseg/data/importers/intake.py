@@ -30,7 +30,7 @@ class Intake:
         num_cases: in the data set now.
         num_left_out: cases that the mapping leaves out on purpose.
         refused: what could not come in, and why.
-        overlapping: ids of cases of this run in which two structures claim the same pixels; the later drawn one has them.
+        overlapping: ids of cases of this run in which two structures claim the same pixels; the later drawn has them.
     """
 
     num_cases: int
@@ -91,6 +91,7 @@ def _add(writer: DatasetWriter, case: ImportedCase, annotated: Annotated) -> Cas
         spacing_mm=annotated.spacing_mm,
         annotated=annotated.annotated,
         merged=annotated.merged,
+        unsure=annotated.unsure,
         landmarks=annotated.landmarks,
         hip_view=annotated.hip_view,
         time_s=annotated.time_s,

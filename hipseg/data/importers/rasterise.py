@@ -18,15 +18,29 @@ def polygon(points_xy: npt.ArrayLike, height: int, width: int) -> MaskHW:
         height, width: of the mask.
     """
     x, y = np.asarray(points_xy, np.float64).T
-    x_next, y_next = np.roll(x, -1), np.roll(y, -1)
-    rows = np.arange(height)
-    edge, row = np.nonzero((y[:, None] <= rows) != (y_next[:, None] <= rows))
-    crossing = x[edge] + (row - y[edge]) * (x_next[edge] - x[edge]) / (y_next[edge] - y[edge])
-    first_column_beyond = np.clip(np.ceil(crossing), 0, width).astype(np.intp)
-    crossings_HW = np.zeros((height, width + 1), np.intp)
-    np.add.at(crossings_HW, (row, first_column_beyond), 1)
-    inside_HW: MaskHW = np.cumsum(crossings_HW, axis=1)[:, :width] % 2 == 1
+    box = top, bottom, left, right = *_reach(y, height), *_reach(x, width)
+    inside_HW = np.zeros((height, width), bool)
+    inside_HW[top:bottom, left:right] = _inside_box(x, y, box)
     return inside_HW
+
+
+def _reach(values: npt.NDArray[np.float64], size: int) -> tuple[int, int]:
+    """First and last-but-one whole number between the least and the greatest value, within an axis."""
+    low, high = np.clip([np.ceil(values.min()), np.floor(values.max()) + 1], 0, size)
+    return int(low), max(int(low), int(high))
+
+
+def _inside_box(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], box: tuple[int, int, int, int]) -> MaskHW:
+    """By the edges that a row crosses left of a pixel: an odd number of them and it lies inside."""
+    top, bottom, left, right = box
+    x_next, y_next = np.roll(x, -1), np.roll(y, -1)
+    rows = np.arange(top, bottom)
+    edge, row = np.nonzero((y[:, None] <= rows) != (y_next[:, None] <= rows))
+    crossing = x[edge] + (rows[row] - y[edge]) * (x_next[edge] - x[edge]) / (y_next[edge] - y[edge])
+    first_column_beyond = np.clip(np.ceil(crossing), left, right).astype(np.intp) - left
+    crossings_HW = np.zeros((bottom - top, right - left + 1), np.intp)
+    np.add.at(crossings_HW, (row, first_column_beyond), 1)
+    return np.asarray(np.cumsum(crossings_HW, axis=1)[:, :-1] % 2 == 1)
 
 
 def ellipse(

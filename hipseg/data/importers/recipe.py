@@ -51,12 +51,14 @@ class SplitCount:
 
     Attributes:
         num_cases, num_patients: images and persons.
-        num_with_class: images that show a class, by name; unsure shapes do not count.
+        num_with_class: images that show a class, by name.
+        num_unsure: images in which its shape was drawn and doubted, by name; they do not count above.
     """
 
     num_cases: int
     num_patients: int
     num_with_class: dict[str, int]
+    num_unsure: dict[str, int] = field(default_factory=dict)
 
 
 def load_recipe(name_or_path: str, folder: Path) -> Recipe:
@@ -118,8 +120,9 @@ def count_dataset(root: Path) -> dict[str, SplitCount]:
 
 def _count(root: Path, cases: list[Case]) -> SplitCount:
     with_class = Counter(name for case in cases for name in _classes_shown(root, case))
-    ordered = {name: with_class[name] for name in CLASS_NAMES if with_class[name]}
-    return SplitCount(len(cases), len({case.patient for case in cases}), ordered)
+    unsure = Counter(name for case in cases for name in case.unsure or ())
+    in_order = ({name: counter[name] for name in CLASS_NAMES if counter[name]} for counter in (with_class, unsure))
+    return SplitCount(len(cases), len({case.patient for case in cases}), *in_order)
 
 
 def _classes_shown(root: Path, case: Case) -> Iterable[str]:

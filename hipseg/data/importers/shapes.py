@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,10 @@ from hipseg.anatomy import IGNORED, structure_named
 from hipseg.data.importers import rasterise
 from hipseg.data.importers.case import Annotated, ImportedCase, files_of, read_grey
 from hipseg.data.importers.rasterise import MaskHW
+from hipseg.data.importers.runs import NumberedRuns
 from hipseg.data.reading import LabelsHW
-from hipseg.data.records import SPLITS, PointXY
-from hipseg.errors import SourceError, UsageError, nearest_name
+from hipseg.data.records import PointXY
+from hipseg.errors import SourceError, nearest_name
 
 BONES = ("femoral_head", "femoral_neck", "acetabulum")
 PAINTING_ORDER = (
@@ -54,28 +54,15 @@ class ShapeFolder:
     """
 
     def __init__(self, runs: Sequence[Mapping[str, Any]], hip_view_by: str = "femoral_head") -> None:
-        self._runs = [(int(run["first"]), int(run["last"]), str(run["split"])) for run in runs]
-        self._hip_view_by = hip_view_by
-        for _, _, split in self._runs:
-            if split not in SPLITS:
-                raise UsageError(f"split '{split}' of a run", mend=nearest_name(split, SPLITS))
+        self._runs, self._hip_view_by = NumberedRuns(runs), hip_view_by
 
     def cases(self, source: Path) -> list[ImportedCase]:
         """One case a JSON file. Raises SourceError when there is none, or a number lies in no run."""
         return [self._case(path, source) for path in files_of(source / "labels", "*.json")]
 
     def _case(self, path: Path, source: Path) -> ImportedCase:
-        first, last, split = self._run_of(path)
-        load = functools.partial(self._load, path, source)
-        return ImportedCase(id=path.stem, patient=f"run_{first}_{last}", split=split, load=load)
-
-    def _run_of(self, path: Path) -> tuple[int, int, str]:
-        digits = re.findall(r"\d+", path.stem)
-        number = int(digits[-1]) if digits else -1
-        for first, last, split in self._runs:
-            if first <= number <= last:
-                return first, last, split
-        raise SourceError(f"number {number} lies in no run of the recipe", where=path, mend="add it to a run")
+        patient, split = self._runs.patient_and_split(path)
+        return ImportedCase(path.stem, patient, split, functools.partial(self._load, path, source))
 
     def _load(self, path: Path, source: Path) -> Annotated:
         annotation = _read_annotation(path)
@@ -89,6 +76,7 @@ class ShapeFolder:
             spacing_mm=annotation.get("spacing_mm"),
             view=annotation.get("view"),
             annotated=known_classes(annotation),
+            unsure=_unsure_classes(annotation) or None,
             landmarks=absent_landmarks(annotation),
             hip_view=True if visible.get(self._hip_view_by) else None,
         )
@@ -107,6 +95,11 @@ def known_classes(annotation: Mapping[str, Any]) -> tuple[str, ...]:
         if not visible["femoral_head"]:
             known.add("acetabulum")
     return tuple(name for name in PAINTING_ORDER if name in known)
+
+
+def _unsure_classes(annotation: Mapping[str, Any]) -> tuple[str, ...]:
+    doubted = set(annotation.get("unsure", ())) & set(annotation["shapes"])
+    return tuple(dict.fromkeys(CLASS_OF_SHAPE[name] for name in PAINTING_ORDER if name in doubted))
 
 
 def absent_landmarks(annotation: Mapping[str, Any]) -> dict[str, PointXY | None]:
