@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from hipseg.cli.benchmark.everything import everything
 from hipseg.cli.benchmark.intervals import intervals
 from hipseg.cli.benchmark.latency import latency
 from hipseg.cli.benchmark.models import models
@@ -23,3 +24,4 @@ benchmark.command("intervals")(intervals)
 benchmark.command("robustness")(robustness)
 benchmark.command("models")(models)
 benchmark.command("simulator")(simulator)
+benchmark.command("all")(everything)

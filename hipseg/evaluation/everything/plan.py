@@ -1,0 +1,99 @@
+"""Which benchmarks there are, and how each is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the user asked for.
+
+    Attributes:
+        out: folder of the results.
+        data: what models are measured on.
+        split: of it.
+        real: pictures the simulator is compared with; None leaves the simulator out, with that reason.
+        model: that is timed; None takes the released one.
+        quick: all in under ten minutes.
+    """
+
+    out: Path
+    data: Path
+    split: str | None = None
+    real: Path | None = None
+    model: str | None = None
+    quick: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One benchmark.
+
+    Attributes:
+        name: of the command `hipseg benchmark NAME`.
+        arguments: of it.
+        output: its JSON file, None where it prints its figures.
+        page: its own page, where it writes one.
+        limit_s: after which it counts as failed.
+        without: why it cannot be run, None if it can.
+    """
+
+    name: str
+    arguments: tuple[str, ...] = ()
+    output: Path | None = None
+    page: Path | None = None
+    limit_s: float = 24 * 3600.0
+    without: str | None = None
+
+
+_QUICK_LIMITS_S = {
+    "models": 150,
+    "robustness": 120,
+    "latency": 40,
+    "intervals": 40,
+    "simulator": 120,
+    "data": 60,
+    "alerts": 60,
+}
+"""Together less than ten minutes, whatever hangs."""
+
+
+def steps(plan: Plan) -> list[Step]:
+    """The benchmarks in the order in which they run."""
+    data = [str(plan.data), *_option("--split", plan.split)]
+    model = _option("--model", plan.model)
+    quick = ["--quick"] if plan.quick else []
+    return [
+        _step(plan, "models", [*data, "--out", str(plan.out), *quick], pages=True),
+        _step(
+            plan,
+            "robustness",
+            [*data, *model, "--out", str(plan.out), *(["--cases", "8"] if plan.quick else [])],
+            pages=True,
+        ),
+        _step(plan, "latency", [*model, "--frames", "50" if plan.quick else "500"]),
+        _step(plan, "intervals", ["--studies", "200" if plan.quick else "1000"]),
+        _simulator(plan, quick),
+        _step(plan, "data", [str(plan.data), *quick]),
+        _step(plan, "alerts", [*model, *quick]),
+    ]
+
+
+def _simulator(plan: Plan, quick: list[str]) -> Step:
+    if plan.real is None:
+        return Step("simulator", without="no real pictures to compare with; name them with --real")
+    page = plan.out / "simulator.html"
+    step = _step(plan, "simulator", ["--real", str(plan.real), "--out", str(page), *quick])
+    return Step(step.name, step.arguments, page.with_suffix(".json"), page, step.limit_s)
+
+
+def _step(plan: Plan, name: str, arguments: list[str], *, pages: bool = False) -> Step:
+    limit_s = float(_QUICK_LIMITS_S[name]) if plan.quick else Step(name).limit_s
+    page = plan.out / f"{name}.html" if pages else None
+    return Step(name, tuple(arguments), None if page is None else page.with_suffix(".json"), page, limit_s)
+
+
+def _option(name: str, value: str | None) -> list[str]:
+    return [] if value is None else [name, value]
