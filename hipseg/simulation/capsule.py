@@ -10,6 +10,8 @@ from hipseg.simulation.surfaces import Array, Waves, blend, bump, smooth_step
 
 FAR = np.float32(99.0)
 """Distance to what a patient does not have."""
+_ATTACHED_MM = (6.0, 11.0)
+"""From the head's surface to where the capsule on the pelvis begins to end, and has ended."""
 _LIGAMENT_ASIDE_MM, _LIGAMENT_WIDTH_MM = 5.0, 16.0
 """The iliofemoral ligament runs along the neck, its middle on the cranial side of the neck's axis."""
 
@@ -46,10 +48,11 @@ class Capsule:
         labrum = self._labrum(x, y, z, head)
         on_head_mm, on_neck_mm = self._lift(along, fluid_mm)
         outer = blend(head - on_head_mm, neck - on_neck_mm, 4.0) + 0.1 * self._undulation(x, y)
-        over_rim = np.minimum(labrum - 0.4, pelvis) - np.float32(0.8 * joint.capsule_mm)
-        outer = blend(outer, over_rim, 4.0)
+        # It is attached some millimetres beyond the rim; farther medially the pelvis bears none.
+        attached = smooth_step(head, _ATTACHED_MM[1], _ATTACHED_MM[0])
+        over_rim = np.minimum(labrum - 0.4, pelvis) - np.float32(0.8 * joint.capsule_mm) * attached
+        outer = blend(outer, over_rim + 3.0 * (1 - attached), 4.0)
         ends = smooth_step(along, self._bone.neck_length_mm + 2, self._bone.neck_length_mm - 8)
-        ends = ends * smooth_step(along, -self._bone.head_radius_mm - 2, -self._bone.head_radius_mm + 6)
         inner = outer + np.float32(joint.capsule_mm) * (0.15 + 0.85 * ends)
         outer = outer - self._ligament(x, y, along) * ends
         return {"cartilage": cartilage, "labrum": labrum, "capsule_outer": outer, "capsule_inner": inner}

@@ -162,7 +162,7 @@ class Phantom:
         artery = vessels.tube(patient.artery, x, y, z, state.artery_scale)
         vein = vessels.tube(pressed, x, y, z, state.vein_scale)
         tubes = vessels.kept_apart(artery, vein, vessels.tube(patient.nerve, x, y, z), solid)
-        branch = vessels.branches(patient, x, y, capsule)
+        branch = vessels.branches(patient, x, y, capsule, np.minimum(solid, tubes["vein"]))
         others = np.minimum(np.minimum(tubes["artery"], tubes["vein"]), np.minimum(tubes["nerve"], solid))
         node, hilum = vessels.nodes(patient, x, y, z, np.minimum(np.minimum(others, branch), -skin))
         plaque = vessels.plaques(patient, x, y, z, tubes["artery"])

@@ -42,18 +42,19 @@ def tube(vessel: Vessel, x: Array, y: Array, z: Array, scale: float = 1.0) -> Ar
     return ellipse(first, second, semi_x_mm, vessel.semi_z_mm * scale)
 
 
-def branches(patient: Patient, x: Array, y: Array, capsule: Array) -> Array:
+def branches(patient: Patient, x: Array, y: Array, capsule: Array, others: Array) -> Array:
     """Distance to the branches of the lateral circumflex artery.
 
     Args:
         patient: whose they are.
         x, y: the points.
         capsule: their distance to its outer face, over which the branches run.
+        others: distance to what they keep off.
     """
     distance = np.full(x.shape, FAR, np.float32)
     for branch in patient.branches:
         distance = np.minimum(distance, _branch(branch, x, y, capsule))
-    return distance
+    return np.maximum(distance, _BETWEEN_VESSELS_MM - others) if patient.branches else distance
 
 
 def _branch(branch: Branch, x: Array, y: Array, capsule: Array) -> Array:

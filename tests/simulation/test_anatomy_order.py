@@ -18,17 +18,17 @@ anybody = given(seed=st.integers(0, 1_000_000), y_mm=st.floats(-18, 10))
 @anybody
 @settings(max_examples=40, deadline=None)
 def test_layers_lie_over_each_other(seed: int, y_mm: float) -> None:
-    """Skin, fat, muscle, capsule, bone, from superficial to deep, in every column."""
+    """Skin, fat, muscle, capsule, femur, from superficial to deep, in every column."""
     section = axial_slice(patient_of(seed), y_mm)
-    skin, fat, fascia, capsule, bone = (
+    skin, fat, fascia, capsule, femur = (
         first_depth_mm(section, distance)
-        for distance in (section.skin, section.fat, section.fascia_iliaca, section.capsule_outer, section.bone)
+        for distance in (section.skin, section.fat, section.fascia_iliaca, section.capsule_outer, section.femur)
     )
     assert np.all(skin < fat)
     assert np.all(fat < fascia)
     assert np.all(fascia <= capsule)
     over_head = np.abs(section.x[0]) < 18
-    assert np.all(capsule[over_head] <= bone[over_head])
+    assert np.all(capsule[over_head] <= femur[over_head])
     assert np.all(section.capsule_outer < section.capsule_inner)
 
 
