@@ -9,7 +9,7 @@ from hipseg.cli.interruption import Interruption
 from hipseg.cli.pipeline import FrameWork, Pipeline
 from hipseg.cli.progress import FrameProgress
 from hipseg.cli.request import InferenceRequest
-from hipseg.cli.session_record import COMPLETE, FAILED, INTERRUPTED, SessionRecord, Software
+from hipseg.cli.session_record import COMPLETE, FAILED, INTERRUPTED, RUNNING, SessionRecord, Software
 from hipseg.errors import HipsegError
 from hipseg.io import SessionFolder, Source, write_json
 from hipseg.io import session_folder as names
@@ -55,6 +55,7 @@ class ClipRun:
             KeyboardInterrupt: someone asked to stop.
             HipsegError: the source broke, or the results can't be written. In every case what was done stays whole.
         """
+        self._write_session(RUNNING)
         try:
             self._process(interruption)
         except BaseException as fault:

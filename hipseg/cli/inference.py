@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -10,10 +11,11 @@ from hipseg.cli.clip_run import ClipRun, LoadedModel
 from hipseg.cli.interruption import Interruption
 from hipseg.cli.live_run import LiveRun
 from hipseg.cli.request import InferenceRequest
-from hipseg.cli.session_record import COMPLETE, FAILED, INTERRUPTED, SessionRecord, Software
+from hipseg.cli.resume import is_done
+from hipseg.cli.session_record import COMPLETE, FAILED, INTERRUPTED, RUNNING, SessionRecord, Software
 from hipseg.cli.settings import changed_settings
 from hipseg.errors import SourceError, UsageError
-from hipseg.io import Clip, SessionFolder, is_live_spec, list_clips, open_source, write_json, write_profile
+from hipseg.io import Clip, SessionFolder, Source, is_live_spec, list_clips, open_source, write_json, write_profile
 from hipseg.io import session_folder as names
 from hipseg.runtime.models import DEFAULT_MODEL
 from hipseg.runtime.session import Session
@@ -29,6 +31,7 @@ def run_inference(request: InferenceRequest) -> None:
         ModelError, OutputError: nothing was, or no more could be done.
         KeyboardInterrupt: someone asked to stop; what was done stays whole.
     """
+    _check_resume(request)
     with Interruption() as interruption:
         if is_live_spec(request.spec):
             _run_live(request, interruption)
@@ -58,19 +61,29 @@ def _run_single(clip: Clip, request: InferenceRequest, interruption: Interruptio
     try:
         _check_dicom_seg(source.info.kind, request)
         model = _load_model(request)
-        folder = SessionFolder(request.folder, request.overwrite)
-        run = ClipRun(source, clip.spec, folder, model, request)
-        run.run(interruption)
-        _tell(run.record, str(folder.path))
+        _run_clip(source, clip, request.folder, model, request, interruption)
     finally:
         source.close()
+
+
+def _run_clip(
+    source: Source, clip: Clip, path: Path, model: LoadedModel, request: InferenceRequest, interruption: Interruption
+) -> None:
+    if request.resume and is_done(path, model.software, source.info):
+        typer.echo(f"{path}: complete already")
+        return
+    folder = SessionFolder(path, request.overwrite or request.resume)
+    run = ClipRun(source, clip.spec, folder, model, request)
+    run.run(interruption)
+    _tell(run.record, str(folder.path))
 
 
 def _run_batch(clips: list[Clip], request: InferenceRequest, interruption: Interruption) -> None:
     """Every clip into a folder of its own; what became of each stands in the session.json above them."""
     model = _load_model(request)
-    folder = SessionFolder(request.folder, request.overwrite)
+    folder = SessionFolder(request.folder, request.overwrite or request.resume)
     errors: dict[str, str | None] = {}
+    write_json(folder.file(names.SESSION), _batch_record(RUNNING, errors, model.software))
     state = INTERRUPTED
     try:
         for clip in clips:
@@ -92,15 +105,19 @@ def _run_one_of_many(
         return _tell_broken(clip, fault)
     try:
         _check_dicom_seg(source.info.kind, request)
-        folder = SessionFolder(request.folder / clip.name, request.overwrite)
-        run = ClipRun(source, clip.spec, folder, model, request)
-        run.run(interruption)
-        _tell(run.record, str(folder.path))
+        _run_clip(source, clip, request.folder / clip.name, model, request, interruption)
     except SourceError as fault:
         return _tell_broken(clip, fault)
     finally:
         source.close()
     return None
+
+
+def _check_resume(request: InferenceRequest) -> None:
+    if request.resume and request.overwrite:
+        raise UsageError("--resume with --overwrite", expected="one of them: keep what is complete, or replace it")
+    if request.resume and is_live_spec(request.spec):
+        raise UsageError("--resume with a live source", mend="what is gone by cannot be taken up: name a new folder")
 
 
 def _check_dicom_seg(kind: str, request: InferenceRequest) -> None:
