@@ -23,6 +23,13 @@ def box(top: int, bottom: int, left: int, right: int, shape: tuple[int, int] = (
     return mask_HW
 
 
+def lens_dice(radius: float, shift: float) -> float:
+    """Dice of two discs of one radius a shift apart: the area of the lens over the area of a disc."""
+    half = shift / 2
+    lens = 2 * radius**2 * np.arccos(half / radius) - shift * np.sqrt(radius**2 - half**2)
+    return float(lens / (np.pi * radius**2))
+
+
 def sloping_bone(slope: float, depth_px: float) -> MaskHW:
     """A band 40 pixels thick under a straight cortex."""
     rows, columns = np.mgrid[:200, :120]

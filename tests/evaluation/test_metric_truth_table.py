@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn_masks import box, disc, rod, sloping_bone
+from drawn_masks import box, disc, lens_dice, rod, sloping_bone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,13 +20,6 @@ TENTH = Scale.of((0.1, 0.1))
 TALL = Scale.of((0.4, 0.1))
 EMPTY = np.zeros((200, 240), np.bool_)
 EVERYTHING = Vocabulary.complete()
-
-
-def lens_dice(radius: float, shift: float) -> float:
-    """Dice of two discs of one radius a shift apart: the area of the lens over the area of a disc."""
-    half = shift / 2
-    lens = 2 * radius**2 * np.arccos(half / radius) - shift * np.sqrt(radius**2 - half**2)
-    return float(lens / (np.pi * radius**2))
 
 
 @pytest.mark.parametrize("shift", [0, 8, 20, 60, 100])
