@@ -1,0 +1,1 @@
+"""How far simulated ultrasound is from real: the same figures of both, and classifiers that tell them apart."""
