@@ -1,7 +1,8 @@
 """Ultrasound-aware augmentation: how the probe was held, and how scanner and recorder render it.
 
-The only file that imports albumentations. Geometry works on the image's own pixels and takes mask, landmarks and
-scale along; looks work on the network's grid, where they are cheap.
+The only file that imports albumentations. A sample goes onto the network's grid in one movement that takes mask,
+landmarks and scale along (see `motion`); looks are changed there, where they are cheap. Needles are painted before, at
+the resolution of the image: what is thin must be averaged as real echoes are.
 """
 
 from __future__ import annotations
@@ -13,20 +14,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the network for a newer release
 import albumentations as A  # noqa: N812
-from albumentations.core.type_definitions import Targets
 
 from hipseg.anatomy import LANDMARKS
-from hipseg.data import effects, warp
+from hipseg.data import effects
+from hipseg.data.motion import Motion, Sampling, draw_motion
 from hipseg.data.needle_painting import paint_endless_line, paint_needle
-from hipseg.data.reading import ImageHW, LabelsHW
-from hipseg.data.sample import ABSENT, IN_IMAGE, GridSample, LandmarksK3, Sample, last_point_inside, place_on_grid
+from hipseg.data.reading import ImageHW
+from hipseg.data.sample import (
+    ABSENT,
+    IN_IMAGE,
+    GridSample,
+    LandmarksK3,
+    Sample,
+    last_point_inside,
+    on_grid,
+    resampled,
+)
 from hipseg.errors import UsageError, nearest_name
+from hipseg.runtime.grid import Grid
 
+_SMOOTHLY = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
 TIP, ENTRY = LANDMARKS.index("needle_tip"), LANDMARKS.index("needle_entry")
 
 
@@ -77,32 +90,17 @@ class Augmentation:
     """Augments samples; what happens to a sample depends on the generator handed in and on nothing before it."""
 
     def __init__(self, config: AugmentConfig) -> None:
-        keypoints = A.KeypointParams(format="xy", remove_invisible=False)
         self.config = config
-        self._geometry = A.Compose(_geometry(config), keypoint_params=keypoints)
         self._look = A.Compose(_looks(config))
+        self._moves = any((config.flip, config.crop, config.pad, config.warp)) or _is_tilted(config)
 
     def move(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Another hold of the probe: mask, landmarks and scale follow the image.
+        """Another hold of the probe, at the resolution of the sample: mask, landmarks and scale follow the image.
 
         Landmarks that leave the image become absent; a needle's entry moves along the shaft to the image's edge.
         """
-        _reseed(self._geometry, rng)
-        frame_xy = _measuring_frame(sample.image_HW.shape)
-        points_xy = np.concatenate([sample.landmarks_K3[:, :2], frame_xy]).astype(np.float32)
-        moved = self._geometry(image=sample.image_HW, mask=sample.labels_HW, keypoints=points_xy)
-        moved_xy = np.asarray(moved["keypoints"], np.float64)[:, :2]
-        num_landmarks = len(sample.landmarks_K3)
-        row_mm, column_mm = sample.spacing_mm
-        stretch_x, stretch_y = _stretch(frame_xy, moved_xy[num_landmarks:])
-        landmarks_K3 = np.column_stack([moved_xy[:num_landmarks], sample.landmarks_K3[:, 2]])
-        return dataclasses.replace(
-            sample,
-            image_HW=moved["image"],
-            labels_HW=moved["mask"],
-            landmarks_K3=_within(landmarks_K3, moved["image"].shape),
-            spacing_mm=(row_mm / stretch_y, column_mm / stretch_x),
-        )
+        motion = draw_motion(self.config, sample.image_HW.shape, rng)
+        return _moved(sample, motion, motion.whole())
 
     def render(self, image_HW: ImageHW, rng: np.random.Generator) -> ImageHW:
         """Another look of the same image, uint8 [H, W]."""
@@ -117,8 +115,39 @@ class Augmentation:
         return paint_needle(sample, rng) if with_needle else sample
 
     def __call__(self, sample: Sample, size: int, rng: np.random.Generator) -> GridSample:
-        """Moves a sample, lays it on a grid of `size` cells and renders it anew; `paint` comes before, if at all."""
-        return place_on_grid(self.move(sample, rng), size, lambda image_HW: self.render(image_HW, rng))
+        """Moves a sample onto a grid of `size` cells and renders it anew; `paint` comes before, if at all."""
+        if self._moves:
+            motion = draw_motion(self.config, sample.image_HW.shape, rng)
+            grid = Grid(motion.height, motion.width, size)
+            sample = _moved(sample, motion, motion.to(*_occupied_cells(grid)))
+        else:
+            height, width = sample.image_HW.shape
+            grid = Grid(height, width, size)
+            sample = resampled(sample, grid)
+        return on_grid(dataclasses.replace(sample, image_HW=self.render(sample.image_HW, rng)), grid)
+
+
+def _moved(sample: Sample, motion: Motion, sampling: Sampling) -> Sample:
+    row_mm, column_mm = sample.spacing_mm
+    stretch_x, stretch_y = sampling.stretch_xy
+    points_xy = sampling.points(sample.landmarks_K3[:, :2])
+    landmarks_K3 = np.column_stack([points_xy, sample.landmarks_K3[:, 2]])
+    return dataclasses.replace(
+        sample,
+        image_HW=sampling.image(sample.image_HW),
+        labels_HW=sampling.labels(sample.labels_HW),
+        landmarks_K3=_within(landmarks_K3, (sampling.height, sampling.width)),
+        spacing_mm=(row_mm / stretch_y, column_mm / stretch_x),
+        mirrored=sample.mirrored != motion.mirrored,
+    )
+
+
+def _occupied_cells(grid: Grid) -> tuple[npt.NDArray[np.float64], int, int]:
+    """From the image's pixels to the cells it lies on, and their number of rows and columns."""
+    rows, columns = grid.occupied
+    matrix_23 = grid.affine()
+    matrix_23[:, 2] -= (columns.start, rows.start)
+    return matrix_23, rows.stop - rows.start, columns.stop - columns.start
 
 
 class _Effect(A.ImageOnlyTransform):  # type: ignore[misc]
@@ -132,44 +161,8 @@ class _Effect(A.ImageOnlyTransform):  # type: ignore[misc]
         return self.effect(img, self.random_generator, self.strength)
 
 
-class _Warp(A.DualTransform):  # type: ignore[misc]
-    """Elastic deformation. albumentations' own rounds points to whole pixels and loses those near the border."""
-
-    _targets = (Targets.IMAGE, Targets.MASK, Targets.KEYPOINTS)
-
-    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
-        height, width = params["shape"][:2]
-        return {"displacement": warp.random_displacement(height, width, self.random_generator)}
-
-    def apply(self, img: ImageHW, displacement: warp.Displacement, **params: Any) -> ImageHW:  # noqa: ARG002
-        return warp.warp_image(img, displacement, nearest=False)
-
-    def apply_to_mask(self, mask: LabelsHW, displacement: warp.Displacement, **params: Any) -> LabelsHW:  # noqa: ARG002
-        return warp.warp_image(mask, displacement, nearest=True)
-
-    def apply_to_keypoints(
-        self,
-        keypoints: npt.NDArray[Any],
-        displacement: warp.Displacement,
-        **params: Any,  # noqa: ARG002
-    ) -> npt.NDArray[Any]:
-        return np.column_stack([warp.warp_points(keypoints[:, :2].astype(np.float64), displacement), keypoints[:, 2:]])
-
-
-def _geometry(config: AugmentConfig) -> list[A.BasicTransform]:
-    stretch = (1 - config.aspect, 1 + config.aspect)
-    steps = [
-        A.HorizontalFlip(p=config.flip),
-        A.Affine(
-            rotate=(-config.rotation_deg, config.rotation_deg),
-            shear={"x": (-config.shear_deg, config.shear_deg), "y": (0.0, 0.0)},
-            scale={"x": stretch, "y": stretch},
-            p=0.7 if config.rotation_deg or config.shear_deg or config.aspect else 0,
-        ),
-        _Warp(p=config.warp),
-        A.CropAndPad(percent=(-config.crop, config.pad), keep_size=False, p=0.8 if config.crop or config.pad else 0),
-    ]
-    return [step for step in steps if step.p > 0]
+def _is_tilted(config: AugmentConfig) -> bool:
+    return bool(config.rotation_deg or config.shear_deg or config.aspect)
 
 
 def _looks(config: AugmentConfig) -> list[A.BasicTransform]:
@@ -179,12 +172,13 @@ def _looks(config: AugmentConfig) -> list[A.BasicTransform]:
         _Effect(effects.haze, strength, p / 2),
         _Effect(effects.speckle, strength, p),
         _Effect(effects.shadow, strength, p / 2),
+        _Effect(effects.contact_loss, strength, p / 3),
         A.OneOf([A.GaussianBlur(sigma_limit=(0.3, 0.5 + strength)), A.Sharpen(alpha=(0.1, 0.1 + 0.4 * strength))], p=p),
         _Effect(effects.time_gain, strength, p),
         _Effect(effects.overall_gain, strength, p),
         _Effect(effects.dynamic_range, strength, p),
-        A.RandomToneCurve(scale=0.15 * strength, p=p / 2),
-        A.Downscale(scale_range=(1 - 0.5 * strength, 1.0), p=p / 3),
+        _Effect(effects.grey_map, strength, p / 2),
+        A.Downscale(scale_range=(1 - 0.5 * strength, 1.0), interpolation_pair=_SMOOTHLY, p=p / 3),
         _Effect(effects.furniture, strength, config.furniture),
         A.ImageCompression(quality_range=(int(100 - 60 * strength), 95), p=p / 2),
     ]
@@ -194,18 +188,6 @@ def _looks(config: AugmentConfig) -> list[A.BasicTransform]:
 def _reseed(compose: A.Compose, rng: np.random.Generator) -> None:
     """Hands the generator down, so that a sample does not depend on the samples before it."""
     compose.set_random_state(rng, random.Random(int(rng.integers(2**63))))
-
-
-def _measuring_frame(shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """Points left, right, above and below the middle that travel with the image and tell how it was stretched."""
-    height, width = shape
-    return np.array([[0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]]) * (width, height)
-
-
-def _stretch(frame_xy: npt.NDArray[np.float64], moved_xy: npt.NDArray[np.float64]) -> tuple[float, float]:
-    before, after = (np.linalg.norm(points[1::2] - points[::2], axis=1) for points in (frame_xy, moved_xy))
-    stretch_x, stretch_y = after / np.maximum(before, 1e-6)
-    return max(float(stretch_x), 1e-6), max(float(stretch_y), 1e-6)
 
 
 def _within(landmarks_K3: LandmarksK3, shape: tuple[int, ...]) -> LandmarksK3:

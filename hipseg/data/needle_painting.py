@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hipseg.anatomy import BONES, LANDMARKS, NEEDLE
+from hipseg.data.effects import grains
 from hipseg.data.reading import ImageHW, LabelsHW
 from hipseg.data.sample import IN_IMAGE, Sample, last_point_inside
 
@@ -203,7 +204,7 @@ def _patches(along: FieldHW, rng: Generator) -> FieldHW:
 def _grain(shape: tuple[int, ...], rng: Generator, contrast: float = 0.3) -> FieldHW:
     """Speckle around 1, wider across the beam than along it."""
     height, width = shape[:2]
-    coarse = rng.standard_normal((height, max(width // 4, 1)), np.float32)
+    coarse = grains(height, max(width // 4, 1), rng)
     return np.asarray(np.maximum(1 + contrast * cv2.resize(coarse, (width, height)), 0), np.float32)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +37,7 @@ class Sample:
             `anatomy.LANDMARKS`; x and y count only in the image.
         hip_view: 1 yes, 0 no, -1 unknown.
         spacing_mm: pixel size as (row, column), NaN when unknown.
+        mirrored: left and right have changed places since the image was taken.
     """
 
     image_HW: ImageHW
@@ -43,6 +46,7 @@ class Sample:
     landmarks_K3: LandmarksK3
     hip_view: float
     spacing_mm: tuple[float, float]
+    mirrored: bool = False
 
 
 def sample_of_case(case: Case, manifest: DatasetManifest, image_HW: ImageHW, labels_HW: LabelsHW | None) -> Sample:
@@ -100,7 +104,7 @@ class GridSample:
         labels_SS: annotation ids, 255 ignored or outside the image, int64.
         membership_CC: as in `Sample`.
         landmarks_K3: x, y in cells and the state, float32; x = y = 0 unless in the image.
-        hip_view: as in `Sample`.
+        hip_view, mirrored: as in `Sample`.
         spacing_mm: millimetres per cell as (row, column), NaN when unknown.
     """
 
@@ -110,31 +114,52 @@ class GridSample:
     landmarks_K3: npt.NDArray[np.float32]
     hip_view: float
     spacing_mm: tuple[float, float]
+    mirrored: bool
 
 
-def place_on_grid(sample: Sample, size: int, look: Callable[[ImageHW], ImageHW] | None = None) -> GridSample:
-    """Lays a sample on the grid as the exported model lays an image.
-
-    Args:
-        sample: in its own pixels.
-        size: of the grid, cells.
-        look: changes the grey levels of the part of the grid that holds the image (uint8 [h, w]); the cheapest place
-            to do so.
-    """
+def place_on_grid(sample: Sample, size: int) -> GridSample:
+    """Lays a sample, in its own pixels, on a grid of `size` cells as the exported model lays an image."""
     height, width = sample.image_HW.shape
     grid = Grid(height, width, size)
-    grey_SS = resample_image(sample.image_HW, grid)
-    if look is not None:
-        part = np.clip(np.rint(grey_SS[grid.occupied]), 0, 255).astype(np.uint8)
-        grey_SS[grid.occupied] = look(part)
+    placed = on_grid(resampled(sample, grid), grid)
+    placed.image_SS[:] = resample_image(sample.image_HW, grid) / np.float32(255)  # without rounding to grey levels
+    return placed
+
+
+def resampled(sample: Sample, grid: Grid) -> Sample:
+    """A sample on the cells of the grid that its image lies on."""
+    rows, columns = grid.occupied
     row_mm, column_mm = sample.spacing_mm
-    return GridSample(
-        image_SS=grey_SS / np.float32(255),
-        labels_SS=resample_labels(sample.labels_HW, grid).astype(np.int64),
-        membership_CC=sample.membership_CC,
-        landmarks_K3=_landmarks_on_grid(sample.landmarks_K3, grid),
-        hip_view=sample.hip_view,
+    grey_SS = resample_image(sample.image_HW, grid)[grid.occupied]
+    landmarks_K3 = sample.landmarks_K3.copy()
+    landmarks_K3[:, :2] = grid.to_grid(landmarks_K3[:, :2]) - (columns.start, rows.start)
+    return dataclasses.replace(
+        sample,
+        image_HW=np.clip(np.rint(grey_SS), 0, 255).astype(np.uint8),
+        labels_HW=resample_labels(sample.labels_HW, grid)[grid.occupied],
+        landmarks_K3=landmarks_K3,
         spacing_mm=(row_mm * grid.scale, column_mm * grid.scale),
+    )
+
+
+def on_grid(sample: Sample, grid: Grid) -> GridSample:
+    """A sample on the occupied cells of a grid (see `resampled`) with the empty cells around it."""
+    image_SS = np.zeros((grid.size, grid.size), np.float32)
+    labels_SS = np.full((grid.size, grid.size), IGNORED, np.int64)
+    rows, columns = grid.occupied
+    image_SS[rows, columns] = sample.image_HW * np.float32(1 / 255)
+    labels_SS[rows, columns] = sample.labels_HW
+    landmarks_K3 = sample.landmarks_K3.copy()
+    landmarks_K3[:, :2] += (columns.start, rows.start)
+    landmarks_K3[landmarks_K3[:, 2] != IN_IMAGE, :2] = 0
+    return GridSample(
+        image_SS=image_SS,
+        labels_SS=labels_SS,
+        membership_CC=sample.membership_CC,
+        landmarks_K3=landmarks_K3.astype(np.float32),
+        hip_view=sample.hip_view,
+        spacing_mm=sample.spacing_mm,
+        mirrored=sample.mirrored,
     )
 
 
@@ -145,16 +170,17 @@ def resample_image(image_HW: ImageHW, grid: Grid) -> npt.NDArray[np.float32]:
     Cells outside the image are 0.
     """
     rows, columns = grid.occupied
-    to_rows = _triangle_weights(np.arange(rows.start, rows.stop), grid.height, grid.scale, 0.0)
-    to_columns = _triangle_weights(np.arange(columns.start, columns.stop), grid.width, grid.scale, grid.left)
+    to_rows = _triangle_weights(rows.start, rows.stop, grid.height, grid.scale, 0.0)
+    to_columns = _triangle_weights(columns.start, columns.stop, grid.width, grid.scale, grid.left)
     grey_SS = np.zeros((grid.size, grid.size), np.float32)
     # torch, not numpy, multiplies: in a worker process it keeps to one thread
     grey_SS[rows, columns] = ((to_rows @ torch.from_numpy(image_HW).float()) @ to_columns.T).numpy()
     return grey_SS
 
 
-def _triangle_weights(cells: npt.NDArray[np.intp], num_pixels: int, scale: float, offset: float) -> Tensor:
-    centres = (cells + 0.5 - offset) * scale - 0.5
+@functools.lru_cache(maxsize=64)  # the images of a data set have few sizes
+def _triangle_weights(start: int, stop: int, num_pixels: int, scale: float, offset: float) -> Tensor:
+    centres = (np.arange(start, stop) + 0.5 - offset) * scale - 0.5
     distances = np.abs(np.arange(num_pixels) - centres[:, None]) / max(scale, 1.0)
     weights = np.maximum(1 - distances, 0).astype(np.float32)
     return torch.from_numpy(weights / np.maximum(weights.sum(axis=1, keepdims=True), np.float32(1e-6)))
@@ -170,13 +196,6 @@ def resample_labels(labels_HW: LabelsHW, grid: Grid) -> npt.NDArray[np.uint8]:
     labels_SS = np.full((grid.size, grid.size), IGNORED, np.uint8)
     labels_SS[rows, columns] = labels_HW[np.ix_(y, x)]
     return labels_SS
-
-
-def _landmarks_on_grid(landmarks_K3: LandmarksK3, grid: Grid) -> npt.NDArray[np.float32]:
-    placed_K3 = landmarks_K3.copy()
-    placed_K3[:, :2] = grid.to_grid(landmarks_K3[:, :2])
-    placed_K3[placed_K3[:, 2] != IN_IMAGE, :2] = 0
-    return placed_K3.astype(np.float32)
 
 
 def last_point_inside(

@@ -30,6 +30,7 @@ class Batch(TypedDict):
         view: float32 [N], 1 a hip view, 0 not, -1 unknown.
         index: int64 [N], position in the stream or in the test set.
         spacing: float32 [N, 2], millimetres per cell along rows and columns, NaN unknown.
+        mirrored: bool [N], left and right have changed places since the image was taken.
     """
 
     image: Tensor
@@ -39,6 +40,7 @@ class Batch(TypedDict):
     view: Tensor
     index: Tensor
     spacing: Tensor
+    mirrored: Tensor
 
 
 def tensors_of(sample: GridSample, index: int) -> Batch:
@@ -51,6 +53,7 @@ def tensors_of(sample: GridSample, index: int) -> Batch:
         view=torch.tensor(sample.hip_view, dtype=torch.float32),
         index=torch.tensor(index, dtype=torch.int64),
         spacing=torch.tensor(sample.spacing_mm, dtype=torch.float32),
+        mirrored=torch.tensor(sample.mirrored),
     )
 
 
@@ -91,9 +94,8 @@ class SampleStream(Dataset[Batch]):
     def __getitem__(self, k: int) -> Batch:
         rng = np.random.default_rng((self._seed, k))
         source = self._sources[min(int(np.searchsorted(self._upto, rng.random(), side="right")), len(self._upto) - 1)]
-        sample = self._augmentation.paint(source.draw(rng), rng)
-        if rng.random() < self._negatives:
-            sample = spoil(sample, rng)
+        sample = source.draw(rng)
+        sample = spoil(sample, rng) if rng.random() < self._negatives else self._augmentation.paint(sample, rng)
         return tensors_of(self._augmentation(sample, self._grid_size, rng), k)
 
 

@@ -26,6 +26,8 @@ ALL_EFFECTS = (
     effects.dynamic_range,
     effects.speckle,
     effects.shadow,
+    effects.contact_loss,
+    effects.grey_map,
     effects.haze,
     effects.reverberation,
     effects.furniture,
@@ -174,7 +176,7 @@ def test_black_stays_black_under_gain_and_grey_maps() -> None:
 
 
 def test_warped_points_lie_where_the_image_shows_them() -> None:
-    field = warp.random_displacement(150, 200, np.random.default_rng(0))
+    field = warp.displacement(warp.random_control(np.random.default_rng(0)), 150, 200)
     points_xy = np.array([[40.0, 60.0], [120.5, 20.25], [199.0, 149.0]])
     moved_xy = warp.warp_points(points_xy, field)
     columns, rows = np.rint(moved_xy).astype(int).T.clip(0, [[199], [149]])

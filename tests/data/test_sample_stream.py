@@ -32,7 +32,7 @@ def stream(dataset: Path, seed: int = 0, negatives: float = 0.2) -> SampleStream
 def assert_same(one: Any, other: Any) -> None:
     assert one.keys() == other.keys()
     for name in one:
-        assert torch.equal(one[name].nan_to_num(-9), other[name].nan_to_num(-9)), name
+        torch.testing.assert_close(one[name], other[name], rtol=0, atol=0, equal_nan=True, msg=name)
 
 
 def test_a_sample_is_what_the_network_expects(dataset: Path) -> None:
@@ -46,6 +46,7 @@ def test_a_sample_is_what_the_network_expects(dataset: Path) -> None:
         "view": ((), torch.float32),
         "index": ((), torch.int64),
         "spacing": ((2,), torch.float32),
+        "mirrored": ((), torch.bool),
     }
     assert 0 <= sample["image"].min() <= sample["image"].max() <= 1
     assert sample["index"] == 3
