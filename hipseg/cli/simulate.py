@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+_MADE = {"dataset": "cases", "sheet": "rows"}
+
 
 def simulate(
     overrides: Annotated[
@@ -33,7 +35,9 @@ def simulate(
         raise UsageError("no folder to write to", where="out", mend="say out=DIR")
     if job.format == "dataset":
         from hipseg.data.simulated import write_dataset as write
+    elif job.format == "sheet":
+        from hipseg.simulation.sheets import write_sheet as write
     else:
         from hipseg.simulation.clips import write_clips as write
     folder = write(job)
-    typer.echo(f"{folder}: {job.case_count} {'cases' if job.format == 'dataset' else 'clips'}")
+    typer.echo(f"{folder}: {job.case_count} {_MADE.get(job.format, 'clips')}")

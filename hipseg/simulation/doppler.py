@@ -17,6 +17,7 @@ from hipseg.simulation.frames import SimulatedFrame, mirrored
 from hipseg.simulation.patient import Vessel
 from hipseg.simulation.scene import Scene, Survey
 from hipseg.simulation.surfaces import Array
+from hipseg.simulation.synovium import hyperaemia
 
 _ARTERY_CM_S, _DIASTOLE_SHARE, _BRANCH_CM_S, _VEIN_CM_S, _CAPSULE_CM_S = 80.0, 0.12, 30.0, 14.0, 6.0
 _SCALE_CM_S, _WALL_FILTER = 35.0, 0.05
@@ -122,15 +123,11 @@ def _toward_probe(vessel: Vessel, scene: Scene) -> float:
 
 
 def _synovial(scene: Scene, seen: Survey, beat: float) -> Array:
-    """Dots and short strands of slow flow in an inflamed capsule and recess."""
-    hyperaemia, section = scene.patient.joint.hyperaemia, seen.section
-    if hyperaemia <= 0:
-        return np.zeros(section.femur.shape, np.float32)
-    strands = texture.structure(seen.u / 2.2, section.capsule_outer / 0.9, 0.0, scene.patient.texture_seed + 11)
-    twinkle = texture.structure(seen.u / 1.5, seen.w / 1.0, 0.0, scene.noise_seed + 1)
-    layer = (section.capsule_outer < 0.5) & (section.cartilage > 0.3) & (section.acetabulum > 1.0)
-    on = layer & (strands + 0.35 * twinkle > 1.9 - 1.2 * hyperaemia)
-    return np.where(on, _CAPSULE_CM_S * (0.5 + beat) * np.sign(twinkle), 0).astype(np.float32)
+    """Slow flow in an inflamed synovium, now toward the probe and now away from it."""
+    strength = hyperaemia(seen.section, scene.patient, scene.heading_rad)
+    turns = texture.structure(seen.u / 1.5, seen.w / 1.0, 0.0, scene.patient.texture_seed + 12)
+    flow: Array = _CAPSULE_CM_S * (0.6 + beat) * strength * np.sign(turns)
+    return flow
 
 
 def _corners(scene: Scene, window: Window) -> npt.NDArray[np.float64]:

@@ -19,7 +19,7 @@ from hipseg.simulation.workers import Progress, in_parallel
 
 __all__ = ["Progress", "SimulateConfig", "generator", "in_parallel", "job_of"]
 
-FORMATS = ("dataset", "dicom", "mp4", "png")
+FORMATS = ("dataset", "dicom", "mp4", "png", "sheet")
 ALL = "all"
 _CASES_IN_A_DATASET, _CASES_OF_CLIPS = 300, 1
 
@@ -30,9 +30,10 @@ class SimulateConfig:
 
     Attributes:
         out: folder of the results.
-        num_cases: frames of a data set (300 by default), or clips (1 by default).
+        num_cases: cases of a data set (300 by default), or clips (one for each scenario by default).
         seed: case k depends on the seed and k alone.
-        format: "dataset" for labelled frames; "dicom", "mp4" or "png" for clips of procedures.
+        format: "dataset" for labelled frames; "dicom", "mp4" or "png" for clips of procedures; "sheet" for a
+            picture of their key frames alone.
         scenario: name or YAML file of a scenario, a list of them, or "all"; cases take them in turn. Without one,
             clips are uneventful procedures, and a data set holds single frames that belong to no procedure.
         num_frames: of each clip, None for the scenario's own length.
@@ -60,7 +61,9 @@ class SimulateConfig:
         """Number of cases: clips, or moments of a data set."""
         if self.num_cases is not None:
             return self.num_cases
-        return _CASES_IN_A_DATASET if self.format == "dataset" else _CASES_OF_CLIPS
+        if self.format == "dataset":
+            return _CASES_IN_A_DATASET
+        return len(self.scenarios) if self.scenario is not None else _CASES_OF_CLIPS
 
     @cached_property
     def scenarios(self) -> tuple[Scenario, ...]:

@@ -17,6 +17,7 @@ _COLUMN_PX = 300
 _BACKDROP = 40
 _COLUMNS = 6
 _OPACITY = 0.4
+_TARGET_BGR, _TIP_BGR, _LOST_TIP_BGR = (200, 95, 130), (255, 255, 255), (120, 120, 235)
 _STRIP_PX, _FONT, _FONT_SCALE = 20, cv2.FONT_HERSHEY_SIMPLEX, 0.4
 
 
@@ -62,12 +63,26 @@ def write_preview(path: Path, frames: Sequence[SimulatedFrame], captions: Sequen
     if not frames:
         return
     pairs = [_pair(frame) for frame in frames]
-    pairs = [_captioned(pair, caption) for pair, caption in zip(pairs, captions, strict=True)] if captions else pairs
+    pairs = [captioned(pair, caption) for pair, caption in zip(pairs, captions, strict=True)] if captions else pairs
     columns = min(_COLUMNS, len(pairs))
     rows = [_row(pairs[first : first + columns], columns) for first in range(0, len(pairs), columns)]
     sheet = np.vstack(rows)
     _, encoded = cv2.imencode(path.suffix, sheet, [cv2.IMWRITE_WEBP_QUALITY, 85])
     write_atomically(path, encoded.tobytes())
+
+
+def painted_needle(frame: SimulatedFrame, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A BGR picture of the frame with a ring at the tip, reddish while it is not seen, and a cross at the target."""
+    image, needle = image.copy(), frame.truth["needle"]
+    width = max(round(image.shape[1] / 250), 1)
+    if frame.target_px is not None:
+        x, y = (round(value) for value in frame.target_px)
+        cv2.drawMarker(image, (x, y), _TARGET_BGR, cv2.MARKER_TILTED_CROSS, 8 * width, width, cv2.LINE_AA)
+    if needle is not None:
+        colour = _TIP_BGR if needle["tip_visible"] else _LOST_TIP_BGR
+        x, y = (round(value) for value in needle["tip_px"])
+        cv2.circle(image, (x, y), 5 * width, colour, width, cv2.LINE_AA)
+    return image
 
 
 def painted(frame: SimulatedFrame) -> npt.NDArray[np.uint8]:
@@ -89,7 +104,7 @@ def plain(frame: SimulatedFrame) -> npt.NDArray[np.uint8]:
     return np.repeat(frame.image_HW[..., None], 3, axis=2)
 
 
-def _captioned(image: npt.NDArray[np.uint8], caption: str) -> npt.NDArray[np.uint8]:
+def captioned(image: npt.NDArray[np.uint8], caption: str) -> npt.NDArray[np.uint8]:
     """A strip over the image with a line of text, shortened to its width."""
     strip = np.full((_STRIP_PX, image.shape[1], 3), _BACKDROP, np.uint8)
     text = caption.replace("_", " ")

@@ -35,7 +35,7 @@ from hipseg.simulation.ways import seen_from
 _PRESSED_MM = 2.5
 """By which a probe pressed hard comes nearer to the joint."""
 _FLAT_VEIN = 0.88
-_LOST_DB = 38.0
+_LOST_DB = 60.0
 _DRAG_BEHIND_TIP_MM = 2.0
 
 
@@ -160,7 +160,8 @@ class Procedure:
         look = replace(look, gain_db=look.gain_db + float(timeline.gain_db[tick]))
         if lost <= 0:
             return look
-        return replace(look, lost_contact=(1.0, lost), lost_db=_LOST_DB)
+        # The gap's edge is soft: one of nearly the whole face has to reach far beyond its other end.
+        return replace(look, lost_contact=(1.0, lost / (1.2 - lost)), lost_db=_LOST_DB)
 
     def _state(self, tick: int) -> BodyState:
         timeline, strokes = self.timeline, self.timeline.strokes

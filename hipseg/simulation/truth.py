@@ -15,6 +15,7 @@ from hipseg import anatomy
 from hipseg.simulation.amodal import Bits, has, samples_at
 from hipseg.simulation.measures import clearances_mm, joint_measures, regions
 from hipseg.simulation.needle import GAUGES_MM, SLICE_HALF_MM, Needle
+from hipseg.simulation.portrait import portrait
 from hipseg.simulation.regions import Points, Region
 from hipseg.simulation.scene import PointUW, Scene, Survey
 from hipseg.simulation.timeline import PROBE_TRACKS, Timeline
@@ -43,6 +44,7 @@ def truth_of(scene: Scene, seen: Survey, bits_SL: Bits) -> dict[str, Any]:
         "apex_depth_mm": round(patient.apex_depth_mm, 3),
         "neck_capsule_distance_mm": round(lifted_mm, 3),
         "recess_mm": _rounded(seen.recess_mm),
+        "anatomy": portrait(scene, seen),
         "prosthesis": bool(seen.section.metal),
         "vessels_shown": bool(has(bits_SL, *anatomy.VESSELS).any()),
         "target_mm": None if seen.target_uw is None else [round(value, 3) for value in seen.target_uw],
