@@ -53,7 +53,7 @@ class DatasetManifest:
         """Reads and checks the content of manifest.json; `where` names it. Raises SourceError."""
         record = _Record(values, cls, where)
         version = record.get("version")
-        if version != FORMAT_VERSION:
+        if version != FORMAT_VERSION or isinstance(version, bool):
             raise record.fault("version", f"version {FORMAT_VERSION}", "use a hipseg release that knows it")
         return cls(
             name=record.text("name"),
@@ -180,9 +180,12 @@ class _Record:
 
     def index(self, name: str) -> int | None:
         value = self.get(name)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        if value is None:
+            return None
+        # JSON does not tell 3 from 3.0.
+        if not _is_number(value) or not math.isfinite(value) or value != int(value) or value < 0:
             raise self.fault(name, "a whole number from 0, or null")
-        return value
+        return int(value)
 
     def time(self, name: str) -> float | None:
         value = self.get(name)
