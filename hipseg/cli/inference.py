@@ -10,7 +10,7 @@ import typer
 from hipseg.cli.clip_run import ClipRun, LoadedModel
 from hipseg.cli.interruption import Interruption
 from hipseg.cli.live_run import LiveRun
-from hipseg.cli.request import InferenceRequest
+from hipseg.cli.request import InferenceRequest, LiveOptions
 from hipseg.cli.resume import is_done
 from hipseg.cli.session_record import COMPLETE, FAILED, INTERRUPTED, RUNNING, SessionRecord, Software
 from hipseg.cli.settings import changed_settings
@@ -31,7 +31,7 @@ def run_inference(request: InferenceRequest) -> None:
         ModelError, OutputError: nothing was, or no more could be done.
         KeyboardInterrupt: someone asked to stop; what was done stays whole.
     """
-    _check_resume(request)
+    _check_combination(request)
     with Interruption() as interruption:
         if is_live_spec(request.spec):
             _run_live(request, interruption)
@@ -113,11 +113,16 @@ def _run_one_of_many(
     return None
 
 
-def _check_resume(request: InferenceRequest) -> None:
+def _check_combination(request: InferenceRequest) -> None:
+    """Refuses options that have no meaning together: nothing is passed over in silence."""
     if request.resume and request.overwrite:
         raise UsageError("--resume with --overwrite", expected="one of them: keep what is complete, or replace it")
-    if request.resume and is_live_spec(request.spec):
-        raise UsageError("--resume with a live source", mend="what is gone by cannot be taken up: name a new folder")
+    if is_live_spec(request.spec):
+        if request.resume:
+            raise UsageError("--resume with a live source", mend="what went by cannot be taken up: name a new folder")
+    elif request.source.loop or request.source.frame_size or request.live != LiveOptions():
+        what = "an option for live sources with a recording"
+        raise UsageError(what, where=request.spec, mend=f"play it as one: replay:{request.spec}")
 
 
 def _check_dicom_seg(kind: str, request: InferenceRequest) -> None:
