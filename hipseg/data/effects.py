@@ -72,8 +72,8 @@ def grey_curve(name: str, levels: Field) -> Field:
 def speckle(image_HW: ImageHW, rng: Generator, strength: float) -> ImageHW:
     """Multiplicative noise that is wider across the beam than along it, as speckle is."""
     height, width = image_HW.shape
-    grains = grains(height, max(width // int(rng.integers(1, 4)), 1), rng)
-    noise_HW = np.asarray(cv2.resize(grains, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    coarse = grains(height, max(width // int(rng.integers(1, 4)), 1), rng)
+    noise_HW = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     noise_HW = 1 + np.float32(rng.uniform(0.1, 0.4) * strength) * noise_HW
     return _clipped(cv2.multiply(image_HW, noise_HW, dtype=cv2.CV_32F))
 
