@@ -12,7 +12,7 @@ from PIL import Image
 
 from hipseg.anatomy import STRUCTURES
 from hipseg.data.importers.drawing import Drawing, SourceCase, SourceExport, SourceFrame
-from hipseg.data.importers.formats.picture_pairs import Pair, find_pairs, mask_mode, read_pair
+from hipseg.data.importers.formats.picture_pairs import Pair, find_pairs, mask_modes, read_pair
 from hipseg.data.importers.refusals import Refusals
 from hipseg.errors import SourceError
 
@@ -32,8 +32,9 @@ class ColouredPng:
     name = "coloured-png"
 
     def recognises(self, source: Path) -> bool:
-        """Whether there are pairs, and the first mask is in colours."""
-        return mask_mode(source) in ("RGB", "RGBA")
+        """Whether there are pairs, and most masks are in colours."""
+        modes = mask_modes(source)
+        return 2 * sum(mode in ("RGB", "RGBA") for mode in modes) > len(modes)
 
     def read(self, source: Path, refusals: Refusals) -> SourceExport:
         """One case a picture; those without a mask come in unlabelled. Raises SourceError when there is no pair."""

@@ -12,7 +12,7 @@ from PIL import Image
 
 from hipseg.anatomy import CLASS_NAMES, IGNORED, STRUCTURES
 from hipseg.data.importers.drawing import Drawing, SourceCase, SourceExport, SourceFrame
-from hipseg.data.importers.formats.picture_pairs import Pair, find_pairs, mask_mode, read_pair
+from hipseg.data.importers.formats.picture_pairs import Pair, find_pairs, mask_modes, read_pair
 from hipseg.data.importers.refusals import Refusals
 from hipseg.data.reading import LabelsHW, read_indexed_png
 from hipseg.errors import SourceError
@@ -31,8 +31,8 @@ class IndexedPng:
     name = "indexed-png"
 
     def recognises(self, source: Path) -> bool:
-        """Whether there are pairs, and the first mask has one byte a pixel."""
-        return mask_mode(source) in ("P", "L")
+        """Whether there are pairs of pictures and masks."""
+        return bool(mask_modes(source))
 
     def read(self, source: Path, refusals: Refusals) -> SourceExport:
         """One case a picture; those without a mask come in unlabelled. Raises SourceError when there is no pair."""

@@ -17,6 +17,7 @@ IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages", "imagestr")
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "segmentationclass", "labelstr")
 # Pascal VOC's map of single objects stands beside that of the classes.
 _OTHER_FOLDERS = ("segmentationobject",)
+_NUM_LOOKED_AT = 16
 _MASK_SUFFIXES = ("_mask", "-mask", "_label", "_labels", "_seg")
 
 
@@ -60,19 +61,21 @@ def _pictures_and_masks(source: Path) -> tuple[dict[tuple[str, ...], Path], dict
     return pictures, masks
 
 
-def mask_mode(source: Path) -> str | None:
-    """Pillow's mode of the first mask of a folder that can be opened; None without pairs."""
+def mask_modes(source: Path) -> list[str]:
+    """Pillow's modes of the first masks of a folder, "" for one that cannot be opened; empty without pairs."""
     if not source.is_dir():
-        return None
+        return []
     pictures, masks = _pictures_and_masks(source)
-    for key, mask in masks.items():
-        if key in pictures:
-            try:
-                with Image.open(mask) as image:
-                    return image.mode
-            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-                continue
-    return None
+    paired = [mask for key, mask in masks.items() if key in pictures]
+    return [_mode(mask) for mask in paired[:_NUM_LOOKED_AT]]
+
+
+def _mode(mask: Path) -> str:
+    try:
+        with Image.open(mask) as image:
+            return image.mode
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return ""
 
 
 def read_pair(pair: Pair, read_mask: Callable[[Path], Sequence[Drawing]]) -> SourceFrame:
