@@ -21,6 +21,8 @@ from hipseg.simulation.tissue import Material, TissueMap
 NEPER_PER_DB = np.float32(np.log(10) / 20)
 _STRIPS = 6
 _BRIGHTEST_LEAK = 2.0
+STEADY_HAZE = np.float32(0.85)
+"""Share of the amplitude of haze and shadow clutter that does not speckle: it comes by many ways at once."""
 _MOST_ENHANCED_DB = np.float32(5.0)
 _ROUGHNESS_OF_MIRRORS = 0.25
 

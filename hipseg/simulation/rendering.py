@@ -30,8 +30,10 @@ def render(scene: Scene, seen: Survey) -> Array:
     gain_db += acoustics.wall_wedge_db(tissue, beam, probe)
     gain = cv2.exp(gain_db * acoustics.NEPER_PER_DB)
     level = acoustics.backscatter(tissue, grain, beam) * gain * (clutter == 0)
-    level += clutter + acoustics.vessel_haze(tissue, beam, probe)
-    field = acoustics.spread_points(speckle, level, _mirrors(scene, seen, patches) * gain, beam, probe)
+    haze = clutter + acoustics.vessel_haze(tissue, beam, probe)
+    mirrors = _mirrors(scene, seen, patches) * gain + acoustics.STEADY_HAZE * haze
+    level += np.float32(np.sqrt(1 - acoustics.STEADY_HAZE**2)) * haze
+    field = acoustics.spread_points(speckle, level, mirrors, beam, probe)
     amplitude = acoustics.leak(cv2.magnitude(*cv2.split(field)), beam, probe)
     amplitude = _with_needle(scene, seen, amplitude)
 

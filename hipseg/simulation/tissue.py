@@ -68,17 +68,17 @@ ACOUSTICS: dict[Material, Acoustic] = {
     Material.CONNECTIVE: Acoustic(-2, 1.25, 3.2, 0.34, 0.9, 0.02),
     Material.SKIN: Acoustic(-6, 0.8, 12.0, 0.25, 1.2, 0.02),
     Material.FAT: Acoustic(3, 1.3, 4.2, 0.32, 0.7, 0.02),
-    Material.PSOAS: Acoustic(-11, 1.6, 3.4, 0.42, 0.95),
-    Material.SARTORIUS: Acoustic(-7, 1.5, 3.4, 0.42, 0.95),
-    Material.RECTUS: Acoustic(-7, 1.5, 3.4, 0.42, 0.95),
+    Material.PSOAS: Acoustic(-12, 1.5, 4.6, 0.44, 0.95),
+    Material.SARTORIUS: Acoustic(-8, 1.45, 4.6, 0.44, 0.95),
+    Material.RECTUS: Acoustic(-8, 1.45, 4.6, 0.44, 0.95),
     Material.PECTINEUS: Acoustic(-9, 1.3, 4.0, 0.46, 0.95),
     Material.TENDON: Acoustic(-4, 0.8, 2.0, 0.31, 1.2),
-    Material.DEEP_FAT: Acoustic(-3, 1.2, 5.0, 0.46, 0.8),
+    Material.DEEP_FAT: Acoustic(-4, 0.95, 6.0, 0.5, 0.8),
     Material.NERVE: Acoustic(-0.5, 0.55, 0.9, 0.35, 0.9),
     Material.VESSEL_WALL: Acoustic(-8, 0.3, 2.0, 0.31, 0.6),
     Material.ARTERY: Acoustic(-34, 0.2, 2.0, 2.0, 0.18),
     Material.VEIN: Acoustic(-38, 0.2, 2.0, 2.0, 0.3),
-    Material.CAPSULE: Acoustic(-1, 1.0, 7.0, 0.33, 1.1),
+    Material.CAPSULE: Acoustic(-2, 0.75, 8.0, 0.4, 1.1),
     Material.RECESS: Acoustic(-18, 0.5, 4.0, 0.31, 0.5),
     Material.LABRUM: Acoustic(-5, 0.4, 2.0, 0.39, 1.1),
     Material.CARTILAGE: Acoustic(-38, 0.2, 2.0, 2.0, 1.5),
@@ -145,11 +145,11 @@ def map_tissue(section: Section, patient: Patient, heading_rad: float, bend: Arr
     tables[Material.CARTILAGE, 0] = patient.bone.cartilage_echo_db
     echo_db, contrast, along_mm, across_mm, attenuation, diffuse = (tables[:, column][material] for column in range(6))
     lateral_mm = section.x * np.float32(np.cos(heading_rad)) - section.y * np.float32(np.sin(heading_rad))
-    across = _across_layers(section, patient, material, lateral_mm) + 0.3 * bend
+    across = _across_layers(section, patient, material, lateral_mm) + 0.5 * bend
     # Deep down the slice is thick and averages what lies side by side.
     evenness = np.float32(0.35) * smooth_step(section.depth, 8.0, 25.0)
     contrast *= np.clip(0.95 + 0.3 * region - evenness, 0.25, 1.4)
-    echo_db += np.float32(3.8) * region
+    echo_db += np.float32(4.5) * region
     return TissueMap(material, lateral_mm / along_mm, across / across_mm, echo_db, contrast, attenuation, diffuse)
 
 
