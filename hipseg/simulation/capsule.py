@@ -22,11 +22,12 @@ class Capsule:
     Args:
         skeleton: that they lie on.
         joint: their dimensions.
+        room_mm: how far the capsule may rise off the neck.
         rng: of the undulations of the surfaces.
     """
 
-    def __init__(self, skeleton: Skeleton, joint: Joint, rng: np.random.Generator) -> None:
-        self._skeleton, self._joint = skeleton, joint
+    def __init__(self, skeleton: Skeleton, joint: Joint, room_mm: float, rng: np.random.Generator) -> None:
+        self._skeleton, self._joint, self._room_mm = skeleton, joint, room_mm
         self._undulation = Waves(rng, (3.0, 9.0))
 
     @property
@@ -71,7 +72,8 @@ class Capsule:
         effusion_mm = joint.effusion_mm + fluid_mm
         on_head_mm = self._bone.cartilage_mm + 0.3 + joint.capsule_mm + 0.1 * effusion_mm
         attached = smooth_step(along, self._skeleton.junction_mm + 14, self._bone.neck_length_mm)
-        return on_head_mm, (joint.neck_capsule_distance_mm + effusion_mm) * (1 - np.float32(0.85) * attached)
+        on_neck_mm = min(joint.neck_capsule_distance_mm + effusion_mm, self._room_mm)
+        return on_head_mm, on_neck_mm * (1 - np.float32(0.85) * attached)
 
     def _labrum(self, x: Array, y: Array, z: Array, head: Array) -> Array:
         """A ring of triangular section on the head's cartilage, its base the socket's rim."""

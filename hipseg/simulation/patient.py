@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+_THINNEST_MUSCLE_MM, _WIDEST_RECESS_MM = 4.5, 18.0
 Point = tuple[float, float, float]
 """x, y, z in millimetres."""
 
@@ -264,6 +265,17 @@ class Patient:
         return self.head_depth_mm - self.bone.head_radius_mm
 
     @property
+    def room_over_neck_mm(self) -> float:
+        """How far capsule and fluid may rise off the neck."""
+        return room_over_neck(self.bone, self.apex_depth_mm, self.layers.fat_mm)
+
+    @property
     def shows_hip(self) -> bool:
         """Whether an image shows a hip that hipseg is made for; a prosthesis is none."""
         return not self.bone.metal
+
+
+def room_over_neck(bone: Bone, apex_mm: float, fat_mm: float) -> float:
+    """From the neck's cortex to a thin layer of muscle under the fat, mm: farther no fluid lifts the capsule."""
+    over_neck_mm = apex_mm + bone.head_radius_mm - bone.neck_radius_mm
+    return min(max(over_neck_mm - fat_mm - _THINNEST_MUSCLE_MM, bone.cartilage_mm + 3.0), _WIDEST_RECESS_MM)

@@ -119,7 +119,7 @@ class Phantom:
         rng = np.random.default_rng((patient.texture_seed, 7))
         self._tissue = SoftTissue(patient, rng)
         self.skeleton = Skeleton(patient.bone, (patient.artery, patient.vein, patient.nerve), rng)
-        self._capsule = Capsule(self.skeleton, patient.joint, rng)
+        self._capsule = Capsule(self.skeleton, patient.joint, patient.room_over_neck_mm, rng)
         self.junction_mm = self.skeleton.junction_mm
 
     def section(self, x: Array, y: Array, z: Array, face_mm: Array, state: BodyState = BodyState()) -> Section:

@@ -92,3 +92,24 @@ def test_no_needle_passes_through_bone(seed: int) -> None:
     bone = np.isin(frame.labels_HW, anatomy.BONES)
     below_bone = np.cumsum(bone, axis=0) > 0.3 / frame.spacing.row_mm
     assert not (below_bone & (frame.labels_HW == anatomy.NEEDLE)).any()
+
+
+@pytest.mark.parametrize("head_mm", [15.0, 32.0])
+@pytest.mark.parametrize("distance_mm", [3.0, 16.0])
+@pytest.mark.parametrize("habitus", [0.0, 1.0])
+def test_the_ends_of_all_ranges_are_bodies_too(head_mm: float, distance_mm: float, habitus: float) -> None:
+    """A large effusion under a wide capsule in the thinnest thigh takes no more room than there is."""
+    config = VARIANTS.replace(
+        head_radius_mm=(head_mm, head_mm), neck_capsule_distance_mm=(distance_mm, distance_mm),
+        effusion_mm=(15.0, 15.0), effusion_share=1.0, habitus=(habitus, habitus),
+    )  # fmt: skip
+    for seed in range(3):
+        section = axial_slice(patient_of(seed, config), -5.0)
+        skin, fat, capsule = (
+            first_depth_mm(section, distance) for distance in (section.skin, section.fat, section.capsule_outer)
+        )
+        assert np.all(skin < fat)
+        assert np.all(fat < capsule)
+        assert (section.artery < 0).any()
+        for name in ("artery", "vein", "nerve", "branch", "node"):
+            assert not ((getattr(section, name) < 0) & (np.minimum(section.bone, -section.skin) < 0)).any(), name

@@ -53,7 +53,7 @@ def draw_bone(config: SimulationConfig, sex: str, rng: np.random.Generator) -> B
         anteversion_rad=math.radians(rng.uniform(10, 24)),
         ilium_slope=rng.uniform(-0.5, 0.35),
         cartilage_mm=rng.uniform(0.6, 1.9),
-        cartilage_echo_db=rng.uniform(-22, -8),
+        cartilage_echo_db=rng.uniform(-18, -6),
         roughness_mm=rng.uniform(0.01, 0.06),
         ramus=_NO_RAMUS,
         osteophytes=(),
@@ -67,10 +67,17 @@ def _draw_shape(config: SimulationConfig, rng: np.random.Generator) -> str:
     return "cam" if chance < config.dysplastic_share + config.cam_share else "normal"
 
 
-def draw_joint(config: SimulationConfig, bone: Bone, rng: np.random.Generator) -> Joint:
-    """Capsule, recess and labrum. A shallow socket has a large labrum, a worn joint a thick capsule."""
+def draw_joint(config: SimulationConfig, bone: Bone, room_mm: float, rng: np.random.Generator) -> Joint:
+    """Capsule, recess and labrum; a shallow socket has a large labrum.
+
+    Args:
+        config: the population.
+        bone: that they lie on.
+        room_mm: over the neck; neither capsule nor effusion takes more of it than there is.
+        rng: of everything else.
+    """
     low, high = config.neck_capsule_distance_mm
-    distance_mm = truncated_normal((low + high) / 2, (high - low) / 4 + 1e-9, (low, high), rng)
+    distance_mm = min(truncated_normal((low + high) / 2, (high - low) / 4 + 1e-9, (low, high), rng), room_mm)
     effused = rng.random() < config.effusion_share
     inflamed = rng.random() < config.hyperaemia_share
     enlarged = 1.35 if bone.shape == "dysplastic" else 1.0
@@ -78,7 +85,7 @@ def draw_joint(config: SimulationConfig, bone: Bone, rng: np.random.Generator) -
         capsule_mm=min(rng.uniform(2.0, 3.6), 0.7 * distance_mm),
         ligament_mm=rng.uniform(0.8, 2.4),
         neck_capsule_distance_mm=distance_mm,
-        effusion_mm=rng.uniform(*config.effusion_mm) if effused else 0.0,
+        effusion_mm=min(rng.uniform(*config.effusion_mm), room_mm - distance_mm) if effused else 0.0,
         hyperaemia=rng.uniform(0.3, 1.0) if inflamed else 0.0,
         labrum_length_mm=enlarged * rng.uniform(6.0, 9.5),
         labrum_mm=enlarged * rng.uniform(2.6, 4.2),

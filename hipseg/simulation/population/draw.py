@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from hipseg.simulation.config import SimulationConfig
-from hipseg.simulation.patient import Patient
+from hipseg.simulation.patient import Patient, room_over_neck
 from hipseg.simulation.population.bones import draw_bone, draw_joint, draw_ramus, draw_spurs, implant
 from hipseg.simulation.population.habitus import draw_apex_depth, draw_habitus
 from hipseg.simulation.population.layers import draw_layers, draw_sheets
@@ -37,7 +37,7 @@ def draw_patient(config: SimulationConfig, rng: np.random.Generator) -> Patient:
     vein = draw_vein(config, artery, rng)
     nerve = draw_nerve(artery, rng)
     layers = draw_layers(apex_mm, artery, head_depth_mm, rng)
-    joint = draw_joint(config, bone, rng)
+    joint = draw_joint(config, bone, room_over_neck(bone, apex_mm, layers.fat_mm), rng)
     bone = replace(bone, ramus=draw_ramus(bone, (artery, vein), rng), osteophytes=draw_spurs(config, bone, rng))
     if rng.random() < config.prosthesis_share:
         bone, joint = implant(bone, joint, rng)
