@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def import_(
     options = ExportOptions(
         format_name=format_,
         mapping_path=mapping,
-        patient_pattern=patient,
+        patient_pattern=_pattern(patient),
         shares=_shares(shares),
         seed=seed,
         name=name,
@@ -82,6 +83,16 @@ def _existing(what: str) -> Path:
     if Path(what).exists():
         return Path(what)
     raise SourceError("does not exist", where=what, mend="check the path; a recipe needs --source as well")
+
+
+def _pattern(text: str | None) -> str | None:
+    try:
+        has_group = text is None or re.compile(text).groups > 0
+    except re.error as error:
+        raise UsageError(f"is '{text}' ({error})", where="--patient", expected="a regular expression") from error
+    if not has_group:
+        raise UsageError(f"'{text}' has no group", where="--patient", expected="a group such as in '^([^_]+)_'")
+    return text
 
 
 def _shares(text: str) -> dict[str, float]:

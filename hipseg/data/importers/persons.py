@@ -96,7 +96,7 @@ def _person(case: SourceCase, pattern: str | None) -> str | None:
     if pattern is None:
         return case.person
     found = re.search(pattern, case.name)
-    if found is None or not found.groups():
+    if found is None or not found.groups() or found.group(1) is None:
         expected = f"a match of '{pattern}' with a group"
         raise SourceError("nobody is found in this name", where=case.name, expected=expected)
     return found.group(1)
