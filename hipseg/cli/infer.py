@@ -34,6 +34,7 @@ def infer(
             metavar="PORT", min=0, max=65535, help="Live: show the overlay to browsers on this machine; 0: a free port."
         ),
     ] = None,
+    igtl_out: given.IgtlOut = None,
     loop: Annotated[bool, typer.Option("--loop", help="Live: begin a replay again when it ends.")] = False,
     duration: given.Duration = None,
     profile: given.Profile = None,
@@ -66,6 +67,6 @@ def infer(
         dicom_seg=dicom_seg,
         overwrite=overwrite,
         resume=resume,
-        live=LiveOptions(view_port=live_view, duration_s=duration, save_profile=save_profile),
+        live=LiveOptions(view_port=live_view, igtl_port=igtl_out, duration_s=duration, save_profile=save_profile),
     )
     run_inference(request)

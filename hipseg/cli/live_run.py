@@ -15,6 +15,7 @@ from typing import Any
 
 from hipseg.cli.clip_files import ClipFiles, record_of
 from hipseg.cli.clip_run import LoadedModel
+from hipseg.cli.igtl_output import frame_messages, state_messages
 from hipseg.cli.interruption import Interruption
 from hipseg.cli.live_record import LiveRecord
 from hipseg.cli.pipeline import FrameWork, Pipeline
@@ -28,6 +29,7 @@ from hipseg.guidance.record import alert_record, alert_records
 from hipseg.guidance.technical import TechnicalMonitor
 from hipseg.io import SessionFolder, Source, open_source, write_json
 from hipseg.io import session_folder as names
+from hipseg.io.igtl.server import IgtlServer
 from hipseg.runtime.live.feed import LiveFeed, LiveFrame
 from hipseg.runtime.live.recorder import Recorder
 from hipseg.runtime.live.watch import Report, Watch
@@ -74,6 +76,8 @@ class LiveRun:
         self._board = LiveBoard(self._limits.stale_after_ms)
         port = request.live.view_port
         self._server = None if port is None else LiveServer(self._board, port)
+        igtl_port = request.live.igtl_port
+        self._igtl = None if igtl_port is None else IgtlServer(igtl_port)
         self.folder = None if request.out is None else SessionFolder(request.out, request.overwrite)
         self._live = LiveRecord()
         self._live.first_run_ms = model.session.warm_up(source.info.region.height, source.info.region.width)
@@ -131,10 +135,12 @@ class LiveRun:
 
     @contextlib.contextmanager
     def _looked_on(self, progress: FrameProgress) -> Iterator[None]:
-        """The live view, if one is wanted."""
-        with self._server or contextlib.nullcontext() as server:
+        """The live view and the OpenIGTLink output, if they are wanted."""
+        with self._server or contextlib.nullcontext() as server, self._igtl or contextlib.nullcontext() as igtl:
             if server is not None:
                 progress.tell(f"live view at {server.address}")
+            if igtl is not None:
+                progress.tell(f"OpenIGTLink output on port {igtl.port}")
             yield
 
     def _watch_over(self, interruption: Interruption, progress: FrameProgress) -> None:
@@ -158,20 +164,23 @@ class LiveRun:
 
     def _tick(self, report: Report, now_s: float, progress: FrameProgress) -> None:
         """Alerts, the display's state and the records follow what the watchdog found."""
-        was_withdrawn = self._board.is_withdrawn
+        was_withdrawn, is_withdrawn = self._board.is_withdrawn, report.is_withdrawn
         events = self._monitor.step(report.findings)
-        self._board.set_state(self._monitor.active, withdrawn=report.is_withdrawn)
+        self._board.set_state(self._monitor.active, withdrawn=is_withdrawn)
         self._live.note(report.findings, now_s)
         self.record.count_alerts(events)
         index, time_s = self._position(now_s)
         for event in events:
             progress.tell(f"{time_s:.2f} s: {event.alert.message} ({event.event})")
+        if self._igtl is not None and (events or is_withdrawn != was_withdrawn):
+            alerts = self._monitor.active
+            self._igtl.publish(lambda: state_messages(alerts, guidance_shown=not is_withdrawn))
         if self._files is None:
             return
         files, lines = self._files, [alert_record(event, index, time_s) for event in events]
         if lines:
             self._recorder.must(lambda: files.write_records(None, lines))
-        if report.is_withdrawn and not was_withdrawn and self._request.overlay:
+        if is_withdrawn and not was_withdrawn and self._request.overlay:
             self._record_picture(files, time_s)
 
     def _position(self, now_s: float) -> tuple[int | None, float]:
@@ -212,16 +221,17 @@ class LiveRun:
             self._board.show(work.picture, live.frame, live.taken_s)
         self._newest = _Moment(live.frame.index, live.frame.time_s, live.taken_s)
         self.record.count(work)
+        entry = self._live_entry(live, age_ms)
+        if self._igtl is not None and self._igtl.has_clients:
+            self._igtl.publish(lambda: frame_messages(work, guidance_shown=entry["guidance_shown"]))
         if self._files is not None:
-            self._record(self._files, work, live, processed.latency_ms, age_ms)
+            self._record(self._files, work, processed.latency_ms, entry)
 
-    def _record(
-        self, files: ClipFiles, work: FrameWork, live: LiveFrame, latency_ms: dict[str, float], age_ms: float
-    ) -> None:
+    def _record(self, files: ClipFiles, work: FrameWork, latency_ms: dict[str, float], entry: dict[str, Any]) -> None:
         assert work.guidance is not None
         assert work.segmentation is not None
-        frame, labels_HW = live.frame, work.segmentation.labels_HW
-        line = {**record_of(work, latency_ms), "live": self._live_entry(live, age_ms)}
+        frame, labels_HW = work.frame, work.segmentation.labels_HW
+        line = {**record_of(work, latency_ms), "live": entry}
         alerts = alert_records(work.guidance)
         if self._request.overlay:
             self._record_picture(files, frame.time_s)

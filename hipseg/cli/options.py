@@ -48,6 +48,13 @@ Config = Annotated[Path | None, typer.Option(help="YAML file of settings.", show
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the model.", show_default="physical cores")]
 Force = Annotated[bool, typer.Option("--force", help="Accept images not declared to be ultrasound.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the session in the output folder.")]
+IgtlOut = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT", min=0, max=65535, show_default=False,
+        help="Live: send labels, needle, points, alerts and health by OpenIGTLink to clients on this machine.",
+    ),
+]  # fmt: skip
 Duration = Annotated[float | None, typer.Option(metavar="SECONDS", min=0, help="Live: end after this time.")]
 Profile = Annotated[
     Path | None,

@@ -31,6 +31,7 @@ def serve(
     threads: given.Threads = None,
     force: given.Force = False,
     overwrite: given.Overwrite = False,
+    igtl_out: given.IgtlOut = None,
     loop: Annotated[bool, typer.Option(help="Begin a recording again when it ends.")] = True,
     duration: given.Duration = None,
     profile: given.Profile = None,
@@ -59,6 +60,6 @@ def serve(
         settings=merged,
         masks=masks,
         overwrite=overwrite,
-        live=LiveOptions(view_port=port, duration_s=duration, save_profile=save_profile),
+        live=LiveOptions(view_port=port, igtl_port=igtl_out, duration_s=duration, save_profile=save_profile),
     )
     run_inference(request)
