@@ -57,10 +57,11 @@ SHARES = (
     "node_share",
     "contact_loss_share",
     "furniture_share",
+    "slow_fat_share",
 )
 
 EXCLUSIVE_SHARES = (("vein_comma_share", "vein_slit_share"), ("dysplastic_share", "cam_share"))
-"""Variants of one thing, which no patient has two of; the rest are ordinary."""
+"""Variants of one thing, which no patient has two of; the rest are ordinary. A share of 1 forces one of them."""
 
 
 @dataclass
@@ -90,7 +91,8 @@ class SimulationConfig:
         frequency_mhz: centre frequency of linear probes; sector probes have 0.45 of it.
         gain_db, dynamic_range_db: of the display.
         contact_loss_share: frames with a dark wedge where the probe lost contact.
-        furniture_share: frames with marks of the screen (orientation dot, depth ticks) over the image.
+        furniture_share: frames with marks of the screen (orientation mark, ticks, text, logo, grey bar) over the image.
+        slow_fat_share: frames in which fat slows sound, so that all below it shows too deep (propagation.py).
         needle_share: single frames with a needle.
         look_alike_share: frames with additional straight bright lines that are no needle.
         needle_angle_deg: to the skin.
@@ -127,6 +129,7 @@ class SimulationConfig:
     dynamic_range_db: tuple[float, float] = (56.0, 80.0)
     contact_loss_share: float = 0.15
     furniture_share: float = 0.2
+    slow_fat_share: float = 0.0
     needle_share: float = 0.5
     look_alike_share: float = 0.5
     needle_angle_deg: tuple[float, float] = (15.0, 62.0)
@@ -169,11 +172,12 @@ def _check_number(name: str, value: Any, limits: Limits) -> None:
 
 
 def _check_exclusive(first: str, first_share: float, second: str, second_share: float) -> None:
-    if first_share + second_share > 1:
+    forced = (first_share == 1) != (second_share == 1)
+    if first_share + second_share > 1 and not forced:
         raise UsageError(
             f"is {first_share} while {second} is {second_share}",
             where=f"simulation.{first}",
-            expected="both together at most 1, as no patient has both",
+            expected="both together at most 1, as no patient has both; or one of them 1",
         )
 
 

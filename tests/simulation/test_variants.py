@@ -229,8 +229,16 @@ def test_effusions_have_grades() -> None:
 
 
 @pytest.mark.parametrize(
-    "shares", [{"vein_comma_share": 0.7, "vein_slit_share": 0.6}, {"dysplastic_share": 1.0, "cam_share": 0.2}]
+    "shares", [{"vein_comma_share": 0.7, "vein_slit_share": 0.6}, {"dysplastic_share": 1.0, "cam_share": 1.0}]
 )
 def test_nobody_has_two_variants_of_one_thing(shares: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="at most 1"):
         SimulationConfig(**shares)
+
+
+def test_a_share_of_one_forces_a_variant_whatever_the_others_are() -> None:
+    for seed in SEEDS:
+        assert patient_of(seed, SimulationConfig(cam_share=1.0)).bone.shape == "cam"
+        assert patient_of(seed, SimulationConfig(dysplastic_share=1.0)).bone.shape == "dysplastic"
+        vein = patient_of(seed, SimulationConfig(vein_slit_share=1.0)).vein
+        assert vein.semi_z_mm <= 0.34 * vein.semi_x_mm

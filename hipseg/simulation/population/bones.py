@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -32,7 +33,7 @@ def truncated_normal(mean: float, deviation: float, bounds: tuple[float, float],
 def draw_bone(config: SimulationConfig, sex: str, rng: np.random.Generator) -> Bone:
     """Head, neck and socket, without ramus and spurs."""
     radius_mm = truncated_normal(*_HEAD_MM[sex], config.head_radius_mm, rng)
-    shape = _draw_shape(config, rng)
+    shape = one_of({"dysplastic": config.dysplastic_share, "cam": config.cam_share}, "normal", rng)
     # 13.8-16.1 mm for heads of 20.5-26 mm leaves an offset of 8.4 mm at the mean head.
     neck_mm = max(13.8 + 0.42 * (radius_mm - 20.5) + rng.normal(0, 0.3), 0.55 * radius_mm)
     neck_mm *= 1.08 if shape == "cam" else 1.0
@@ -60,11 +61,17 @@ def draw_bone(config: SimulationConfig, sex: str, rng: np.random.Generator) -> B
     )
 
 
-def _draw_shape(config: SimulationConfig, rng: np.random.Generator) -> str:
+def one_of(shares: Mapping[str, float], ordinary: str, rng: np.random.Generator) -> str:
+    """The variant that a patient has, `ordinary` for none of them. A share of 1 leaves no other."""
     chance = rng.random()
-    if chance < config.dysplastic_share:
-        return "dysplastic"
-    return "cam" if chance < config.dysplastic_share + config.cam_share else "normal"
+    for name, share in shares.items():
+        if share >= 1:
+            return name
+    for name, share in shares.items():
+        if chance < share:
+            return name
+        chance -= share
+    return ordinary
 
 
 def draw_joint(config: SimulationConfig, bone: Bone, room_mm: float, rng: np.random.Generator) -> Joint:

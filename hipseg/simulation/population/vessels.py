@@ -8,6 +8,7 @@ import numpy as np
 
 from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.patient import Branch, Layers, LymphNode, Plaque, Vessel
+from hipseg.simulation.population.bones import one_of
 
 _SHALLOWEST_WALL_MM = (4.2, 7.0)
 _CROSSING_X_MM = 14.0
@@ -43,11 +44,12 @@ def draw_vein(config: SimulationConfig, artery: Vessel, rng: np.random.Generator
 
 def _vein_shape(config: SimulationConfig, rng: np.random.Generator) -> tuple[float, float, float, float, float]:
     """Semi-axes, roll, bend and taper. 10.0 (5.8-13.3) x 5.2 (3.5-8.0) mm in real groins; the medial end rises."""
-    semi_x_mm, chance = rng.uniform(3.4, 6.6), rng.random()
-    if chance < config.vein_comma_share:
+    semi_x_mm = rng.uniform(3.4, 6.6)
+    shape = one_of({"comma": config.vein_comma_share, "slit": config.vein_slit_share}, "oval", rng)
+    if shape == "comma":
         semi_z_mm, roll_deg = semi_x_mm * rng.uniform(0.4, 0.65), -rng.uniform(8, 32)
         return semi_x_mm, semi_z_mm, math.radians(roll_deg), -rng.uniform(0.01, 0.05), rng.uniform(0.3, 0.6)
-    if chance < config.vein_comma_share + config.vein_slit_share:
+    if shape == "slit":
         semi_z_mm = max(semi_x_mm * rng.uniform(0.2, 0.34), 1.0)
         return semi_x_mm, semi_z_mm, math.radians(rng.uniform(-20, 8)), rng.uniform(-0.02, 0.02), rng.uniform(0, 0.3)
     semi_z_mm, roll_deg = semi_x_mm * rng.uniform(0.5, 0.95), rng.uniform(-22, 8)
