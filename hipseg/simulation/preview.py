@@ -87,7 +87,8 @@ def painted_needle(frame: SimulatedFrame, image: npt.NDArray[np.uint8]) -> npt.N
 
 def painted(frame: SimulatedFrame) -> npt.NDArray[np.uint8]:
     """The image with its labels and landmarks in colour, BGR [H, W, 3]."""
-    palette = np.array([structure.colour[::-1] for structure in STRUCTURES], np.uint8)
+    palette = np.full((256, 3), _BACKDROP, np.uint8)
+    palette[: len(STRUCTURES)] = [structure.colour[::-1] for structure in STRUCTURES]
     grey = cv2.cvtColor(frame.image_HW, cv2.COLOR_GRAY2BGR)
     mixed = cv2.addWeighted(grey, 1 - _OPACITY, palette[frame.labels_HW], _OPACITY, 0.0)
     image = np.where(frame.labels_HW[..., None] > 0, mixed, grey)

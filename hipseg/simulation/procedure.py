@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hipseg.simulation.config import SimulationConfig
+from hipseg.simulation.contact import lifted_off, without_unseen
 from hipseg.simulation.doppler import Window, draw_window, paint_doppler
 from hipseg.simulation.drag import Drag
 from hipseg.simulation.events import EventWatch, scripted_events
@@ -26,6 +26,7 @@ from hipseg.simulation.phantom import BodyState
 from hipseg.simulation.plan import draw_plan
 from hipseg.simulation.pool import Pool, lift_mm
 from hipseg.simulation.probe import Pose
+from hipseg.simulation.scanner import Look
 from hipseg.simulation.scene import Scene, Survey, survey
 from hipseg.simulation.script.scenario import Scenario
 from hipseg.simulation.timeline import DOPPLER_PLACES
@@ -35,7 +36,6 @@ from hipseg.simulation.ways import seen_from
 _PRESSED_MM = 2.5
 """By which a probe pressed hard comes nearer to the joint."""
 _FLAT_VEIN = 0.88
-_LOST_DB = 60.0
 _DRAG_BEHIND_TIP_MM = 2.0
 
 
@@ -104,6 +104,7 @@ class Procedure:
         frame.truth.update(moment_truth(scene, seen, timeline, tick))
         if frame.truth["needle"] is not None:
             frame.truth["needle"].update(stroke_truth(timeline, tick))
+        frame = without_unseen(frame, scene, float(timeline.lost_share[tick]))
         place = int(timeline.doppler[tick])
         if place:
             window = self._window(DOPPLER_PLACES[place - 1])
@@ -154,14 +155,10 @@ class Procedure:
         )
         return seen_from(needle, self._scene.pose, pose)
 
-    def _look(self, tick: int) -> Any:
+    def _look(self, tick: int) -> Look:
         timeline, look = self.timeline, self._scene.look
-        lost = float(timeline.lost_share[tick])
         look = replace(look, gain_db=look.gain_db + float(timeline.gain_db[tick]))
-        if lost <= 0:
-            return look
-        # The gap's edge is soft: one of nearly the whole face has to reach far beyond its other end.
-        return replace(look, lost_contact=(1.0, lost / (1.2 - lost)), lost_db=_LOST_DB)
+        return lifted_off(look, float(timeline.lost_share[tick]))
 
     def _state(self, tick: int) -> BodyState:
         timeline, strokes = self.timeline, self.timeline.strokes

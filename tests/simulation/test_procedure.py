@@ -85,7 +85,8 @@ def test_the_needle_stays_in_the_patient_when_the_probe_moves() -> None:
         u, w = (np.array([value], np.float32) for value in needle.entry_uw)
         tips.append(np.array(scene.pose.to_patient(u, w, needle.offsets_mm[0])).ravel())
     assert np.abs(tips[0] - tips[1]).max() < 0.02
-    assert still.needle is not None and slid.needle is not None
+    assert still.needle is not None
+    assert slid.needle is not None
     assert abs(float(slid.needle.out_of_plane_mm(0.0) - still.needle.out_of_plane_mm(0.0))) > 4
 
 
@@ -206,3 +207,16 @@ def test_scripts_may_change_rate_and_length() -> None:
     procedure = Procedure(fast, CALM, np.random.default_rng(0))
     assert len(procedure) == 600
     assert procedure.time_s[60] == pytest.approx(1.0)
+
+
+def test_nothing_is_labelled_and_no_tip_seen_where_the_probe_has_no_contact() -> None:
+    procedure = played("lost_contact", 2)
+    with_contact, edge, without = (procedure.frame(frame_at(procedure, time_s)) for time_s in (6.5, 4.8, 8.2))
+    shares = [(frame.labels_HW == anatomy.IGNORED).mean() for frame in (with_contact, edge, without)]
+    assert shares[0] == 0
+    assert 0.1 < shares[1] < 0.5
+    assert shares[2] > 0.95
+    assert with_contact.landmarks["needle_tip"] is not None
+    assert without.landmarks["needle_tip"] is None
+    assert not without.truth["needle"]["tip_visible"]
+    assert without.image_HW.mean() < 0.5 * with_contact.image_HW.mean()
