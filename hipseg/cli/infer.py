@@ -25,15 +25,8 @@ def infer(
     threads: given.Threads = None,
     force: given.Force = False,
     overwrite: given.Overwrite = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Keep the clips that are complete in the output folder, do the others.")
-    ] = False,
-    live_view: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PORT", min=0, max=65535, help="Live: show the overlay to browsers on this machine; 0: a free port."
-        ),
-    ] = None,
+    resume: given.Resume = False,
+    live_view: given.LiveView = None,
     igtl_out: given.IgtlOut = None,
     loop: Annotated[bool, typer.Option("--loop", help="Live: begin a replay again when it ends.")] = False,
     duration: given.Duration = None,

@@ -51,7 +51,7 @@ def _run_live(request: InferenceRequest, interruption: Interruption) -> None:
         if request.live.save_profile is not None:
             write_profile(request.live.save_profile, source.info)
         run.run(interruption)
-        _tell(run.record, request.spec if run.folder is None else str(run.folder.path))
+        _tell(run.record, request.spec if run.outputs.folder is None else str(run.outputs.folder.path))
     finally:
         source.close()
 

@@ -55,6 +55,16 @@ IgtlOut = Annotated[
         help="Live: send labels, needle, points, alerts and health by OpenIGTLink to clients on this machine.",
     ),
 ]  # fmt: skip
+LiveView = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT", min=0, max=65535, show_default=False,
+        help="Live: show the overlay to browsers on this machine; 0: a free port.",
+    ),
+]  # fmt: skip
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Keep the clips that are complete in the output folder, do the others.")
+]
 Duration = Annotated[float | None, typer.Option(metavar="SECONDS", min=0, help="Live: end after this time.")]
 Profile = Annotated[
     Path | None,
