@@ -1,0 +1,71 @@
+"""All benchmarks in one go: one that is missing, fails or hangs is told so, and the others go on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hipseg.evaluation.everything.page import write_page
+from hipseg.evaluation.everything.plan import Plan, Step, steps
+from hipseg.evaluation.everything.run import Outcome, State, run_all
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, Outcome]:
+    """One of each kind, through real processes."""
+    planned = [
+        Step("latency", ("--frames", "2", "--size", "64x64")),
+        Step("nowhere"),
+        Step("models", ("nothing", "--out", "nothing")),
+        Step("robustness", ("nothing", "--out", "nothing"), limit_s=0.05),
+        Step("simulator", without="no real pictures"),
+    ]
+    known = {"latency", "models", "robustness", "simulator"}
+    return {outcome.step.name: outcome for outcome in run_all(planned, known)}
+
+
+def test_each_benchmark_ends_by_itself(outcomes: dict[str, Outcome]) -> None:
+    assert {name: outcome.state for name, outcome in outcomes.items()} == {
+        "latency": State.DONE,
+        "nowhere": State.MISSING,
+        "models": State.FAILED,
+        "robustness": State.FAILED,
+        "simulator": State.LEFT_OUT,
+    }
+    assert outcomes["latency"].figures["num_frames"] == 2
+
+
+def test_every_other_end_has_its_reason(outcomes: dict[str, Outcome]) -> None:
+    reasons = {name: outcome.reason or "" for name, outcome in outcomes.items()}
+    assert "has no benchmark 'nowhere'" in reasons["nowhere"]
+    assert "nothing" in reasons["models"]
+    assert "Traceback" not in reasons["models"]
+    assert "stopped after" in reasons["robustness"]
+
+
+def test_one_page_shows_all_of_them(outcomes: dict[str, Outcome], tmp_path: Path) -> None:
+    page = write_page(list(outcomes.values()), tmp_path, "hipseg benchmark all --quick").read_text()
+    for told in ("latency", "not there", "failed", "left out", "no real pictures", "inference"):
+        assert told in page, told
+    record = json.loads((tmp_path / "benchmarks.json").read_text())["benchmarks"]
+    assert record["nowhere"]["state"] == "not there"
+    assert record["latency"]["figures"]["latency_ms"]["inference"]["p50"] > 0
+
+
+def test_unknown_figures_are_shown_leaf_by_leaf(tmp_path: Path) -> None:
+    figures = {"alerts": {"vessel_contact": {"sensitivity": 0.987654}}, "seeds": [1, 2]}
+    outcome = Outcome(Step("alerts"), State.DONE, figures=figures)
+    page = write_page([outcome], tmp_path, "").read_text()
+    assert "alerts: vessel contact: sensitivity" in page
+    assert "0.9877" in page
+    assert "1, 2" in page
+
+
+def test_the_quick_plan_ends_within_ten_minutes_whatever_hangs(tmp_path: Path) -> None:
+    planned = steps(Plan(tmp_path, tmp_path, quick=True, real=tmp_path))
+    assert sum(step.limit_s for step in planned) <= 600
+    names = [step.name for step in planned]
+    assert names == ["models", "robustness", "latency", "intervals", "simulator", "data", "alerts"]
+    assert steps(Plan(tmp_path, tmp_path))[4].without is not None
