@@ -15,6 +15,8 @@ _RIM_MM = 2.0
 _LACUNA_MM = 2.5
 """Room for soft tissue between the vessels and the pelvic brim under them."""
 
+_FALL_OFF = 0.9
+
 
 class Skeleton:
     """A patient's bones.
@@ -55,6 +57,8 @@ class Skeleton:
         rim_z_mm = -(bone.head_radius_mm + _RIM_MM) * np.cos(bone.rim_angle_rad)
         top_mm = np.float32(rim_z_mm) + slope * beyond + 0.5 * self._undulation(x, y)
         top_mm = top_mm + soft_ramp(self._brim(x) - top_mm, 2.0)
+        # Medially of the socket the pelvis opens; the ramus alone goes on.
+        top_mm = top_mm + _FALL_OFF * soft_ramp(-np.float32(bone.head_radius_mm + 1.0) - x, 3.0)
         body = blend_intersection((top_mm - z) / np.sqrt(1 + slope * slope), self.past_rim(x, y, z), 2.0)
         body = np.maximum(body, np.float32(bone.head_radius_mm + _SOCKET_GAP_MM) - sphere(x, y, z, 0.0))
         body = _with_spurs(body, [spur for spur in bone.osteophytes if spur.pelvic], x, y, z)

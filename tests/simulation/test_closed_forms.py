@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bodies import VARIANTS, patient_of, scanned, smooth
 
+from hipseg import anatomy
 from hipseg.simulation.measures import head_circle
 from hipseg.simulation.patient import LymphNode, Plaque, Ramus, Vessel
 from hipseg.simulation.phantom import Phantom
@@ -148,3 +149,26 @@ def test_a_plaque_takes_its_part_of_the_wall() -> None:
             # A sector of a ring: half-angle times the difference of the radii's squares.
             assert inside.sum() * 0.05**2 == pytest.approx(0.5 * (3.75**2 - 2.95**2), rel=0.03)
             assert w[inside].max() < 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_medial_transverse_view_shows_the_ramus_as_a_long_oblique_line(seed: int) -> None:
+    """At least 12 mm of visible bone within 0.8 mm of a straight line."""
+    config = VARIANTS.replace(view="transverse", depth_mm=(60.0, 60.0), habitus=(0.0, 0.4), prosthesis_share=0.0)
+    scene, _ = scanned(seed, config)
+    scene = scene.replace(
+        phantom=Phantom(smooth(scene.patient)),
+        pose=replace(scene.pose, x_mm=-38.0, y_mm=-6.0, heading_rad=0.0, tilt_rad=0.0, rock_rad=0.0),
+    )
+    seen, probe = survey(scene), scene.probe
+    pelvis = np.flatnonzero((seen.cortex.structure_L == anatomy.ACETABULUM) & seen.cortex.visible_L)
+    u_mm = np.array([probe.on_beam(float(line), 0.0)[0] for line in pelvis])
+    medial = u_mm < -2.0
+    u_mm, range_mm = u_mm[medial], seen.cortex.range_mm_L[pelvis[medial]]
+    longest_mm = 0.0
+    for start in range(0, len(u_mm), 10):
+        for end in range(start + 60, len(u_mm), 10):
+            fit = np.polyfit(u_mm[start:end], range_mm[start:end], 1)
+            if np.abs(np.polyval(fit, u_mm[start:end]) - range_mm[start:end]).max() < 0.8:
+                longest_mm = max(longest_mm, u_mm[end - 1] - u_mm[start])
+    assert longest_mm >= 12.0

@@ -102,7 +102,7 @@ def draw_joint(config: SimulationConfig, bone: Bone, room_mm: float, rng: np.ran
 
 def draw_ramus(bone: Bone, vessels: tuple[Vessel, ...], rng: np.random.Generator) -> Ramus:
     """From the socket under the vessels, which it leaves room for, to the symphysis; it rises on its way."""
-    radius_mm = rng.uniform(6.0, 8.5)
+    radius_mm = rng.uniform(7.0, 9.5)
     below_vessels_mm = rng.uniform(3.5, 9.0)
     start_x, end_x = -0.8 * bone.head_radius_mm, -rng.uniform(52, 62)
     bottom_mm = max(vessel.z_mm + max(vessel.semi_z_mm, vessel.semi_x_mm * abs(vessel.roll_rad)) for vessel in vessels)
@@ -111,8 +111,8 @@ def draw_ramus(bone: Bone, vessels: tuple[Vessel, ...], rng: np.random.Generator
     crest_mm = max(bottom_mm + below_vessels_mm, -0.75 * bone.head_radius_mm)
     start_z = crest_mm + rise * (start_x - vessel_x) + radius_mm
     end_z = crest_mm + rise * (end_x - vessel_x) + radius_mm
-    start_y = rng.uniform(-3, 5)
-    return Ramus((start_x, start_y, start_z), (end_x, start_y - rng.uniform(4, 22), end_z), radius_mm)
+    start_y = rng.uniform(-5, 2)
+    return Ramus((start_x, start_y, start_z), (end_x, start_y - rng.uniform(-2, 7), end_z), radius_mm)
 
 
 def draw_spurs(config: SimulationConfig, bone: Bone, rng: np.random.Generator) -> tuple[Osteophyte, ...]:
