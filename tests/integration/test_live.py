@@ -21,6 +21,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+import pyigtl
 import pytest
 from drawn_clips import approaching_needle, images_of, write_dicom_clip, write_images
 from grey_model import write_grey_model
@@ -357,6 +358,25 @@ def test_a_profile_that_is_none(content: str, house: Path, tmp_path: Path, capsy
     profile.write_text(content)
     assert infer(house, f"replay:{house / 'needle.dcm'}", tmp_path / "out", "--profile", str(profile)) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_is_found_goes_out_by_openigtlink(house: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    received: list[Any] = []
+
+    def receive() -> None:
+        client = pyigtl.OpenIGTLinkClient("127.0.0.1", port)
+        received.append(client.wait_for_message("hipseg_needle", timeout=30))
+        client.stop()
+
+    receiver = threading.Thread(target=receive, daemon=True)
+    receiver.start()
+    options = ["--loop", "--duration", "3", "--no-overlay", "--igtl-out", str(port)]
+    assert infer(house, f"replay:{house / 'needle.dcm'}", tmp_path / "out", *options, *PATIENT) == 0
+    receiver.join(30)
+    assert received[0] is not None
+    assert received[0].matrix[0, 3] == pytest.approx(48, abs=4)
 
 
 @pytest.fixture

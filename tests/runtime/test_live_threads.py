@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
 import time
@@ -117,6 +118,19 @@ def test_stamps_that_run_backwards_are_seen_and_bridged() -> None:
     assert moments == sorted(set(moments))
     assert taken[-1].source_time_s == -499.999
     assert Condition.CLOCK_JUMP in {finding.condition for finding in watch.report().findings}
+
+
+def test_a_first_frame_that_waited_for_the_model_is_left_out() -> None:
+    class Waited(Script):
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                age_s = 60.0 if frame.index == 0 else 0.0
+                yield dataclasses.replace(frame, taken_s=time.monotonic() - age_s)
+
+    feed, taken, watch = run_feed(Waited(*times(4)), None)
+    assert feed.num_frames == 3
+    assert taken[0].frame.time_s == 0 or feed.slot.dropped
+    assert not {Condition.CLOCK_JUMP} & {finding.condition for finding in watch.report().findings}
 
 
 def test_leaving_the_feed_stops_an_endless_source() -> None:

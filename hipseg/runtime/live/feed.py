@@ -19,6 +19,7 @@ from hipseg.runtime.live.slot import LatestSlot
 from hipseg.runtime.live.watch import Watch
 
 _DECIMALS = 6
+_MILLI = 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,11 @@ class LiveFeed:
     def _read_source(self) -> SourceError | None:
         self._last_s, self.is_reading = self._clock(), True
         try:
-            for frame in self._source.frames():
+            for number, frame in enumerate(self._source.frames()):
                 if self._stopped.is_set():
                     return None
+                if number == 0 and self._has_waited(frame):
+                    continue
                 self._pass_on(frame)
             return None
         except SourceError as fault:
@@ -146,6 +149,10 @@ class LiveFeed:
             self._times.source_changed()
             return None
         return fault
+
+    def _has_waited(self, frame: Frame) -> bool:
+        """The first frame is read when the source is opened, and may have grown old while the model was loaded."""
+        return frame.taken_s is not None and self._clock() - frame.taken_s > self._limits.stale_after_ms / _MILLI
 
     def _pass_on(self, frame: Frame) -> None:
         taken_s = self._clock() if frame.taken_s is None else frame.taken_s
