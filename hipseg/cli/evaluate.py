@@ -12,7 +12,7 @@ import typer
 
 def evaluate(
     context: typer.Context,
-    data: Annotated[Path, typer.Argument(help="A data set, or a folder of clips with truth beside them.")],
+    data: Annotated[Path, typer.Argument(help="A data set, a folder of data sets, or of clips with truth.")],
     keys: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings, e.g. guidance.view_check=off.")
     ] = None,

@@ -74,7 +74,7 @@ def share_interval(hits: Floats, totals: Floats) -> Interval | None:
     Where every frame agrees a resample cannot say how rare the other is: then the exact binomial bound of as many
     patients as there are (Clopper and Pearson 1934) stands in.
     """
-    if len(hits) and hits.sum() in (0, totals.sum()):
+    if len(hits) >= FEWEST_PATIENTS and hits.sum() in (0, totals.sum()):
         return _unanimous(all_hit=bool(hits.sum()), num_patients=len(hits))
 
     def share(weights: Floats) -> Floats:

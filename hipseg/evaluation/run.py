@@ -19,9 +19,10 @@ from hipseg.data.reading import MANIFEST
 from hipseg.errors import SourceError, UsageError
 from hipseg.evaluation.aggregation import by_clip, by_patient
 from hipseg.evaluation.examination import ExaminationSettings, Examiner, Rows
-from hipseg.evaluation.inputs.clips import open_clips
+from hipseg.evaluation.inputs.clips import TRUTH, open_clips
 from hipseg.evaluation.inputs.dataset import open_dataset
 from hipseg.evaluation.inputs.item import Collection
+from hipseg.evaluation.inputs.several import holds_datasets, open_datasets
 from hipseg.evaluation.predictors.choice import PredictorChoice
 from hipseg.evaluation.predictors.mask_folder import MaskFolder
 from hipseg.evaluation.predictors.predictor import PredictorInfo
@@ -41,7 +42,7 @@ class EvaluationRequest:
     """One run of `hipseg evaluate`.
 
     Attributes:
-        data: a data set, or a folder of clips with truth.
+        data: a data set, a folder of data sets, or a folder of clips with truth.
         predictor: who is judged.
         split: of a data set; None takes "test". Clips have none.
         settings: how cases are judged.
@@ -84,17 +85,20 @@ def evaluate(request: EvaluationRequest) -> Results:
 
 
 def open_data(data: Path, split: str | None) -> Collection:
-    """A data set's split, or the clips with truth of a folder.
+    """A split of a data set or of a folder of data sets, or the clips with truth of a folder.
 
     Raises:
         UsageError: unknown split, no case in it, or a split of clips.
         SourceError: there is nothing to judge on, or it cannot be read.
     """
-    if (data / MANIFEST).exists() or not data.is_dir() or not any(data.glob("*.truth.jsonl")):
-        return open_dataset(data, split or SPLITS[-1])
-    if split is not None:
-        raise UsageError("clips belong to no split", where="--split", mend="leave it out")
-    return open_clips(data)
+    if not (data / MANIFEST).exists() and any(data.glob(f"*{TRUTH}")):
+        if split is not None:
+            raise UsageError("clips belong to no split", where="--split", mend="leave it out")
+        return open_clips(data)
+    split = split or SPLITS[-1]
+    if not (data / MANIFEST).exists() and holds_datasets(data):
+        return open_datasets(data, split)
+    return open_dataset(data, split)
 
 
 def examine(

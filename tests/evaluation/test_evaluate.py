@@ -132,7 +132,7 @@ def test_a_second_run_gives_the_same_bytes_whatever_the_number_of_processes(
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
     first, second = (figures(folder / "results.json") for folder in (evaluated, tmp_path / "again"))
     for record in (first, second):
-        del record["command"]
+        del record["command"], record["versions"]  # someone may commit meanwhile
     assert first == second
 
 
@@ -376,3 +376,24 @@ def test_nothing_to_judge_is_refused(dataset: Path, tmp_path: Path, capsys: pyte
     assert "none of 8 cases can be judged; the first: no prediction" in capsys.readouterr().err
     assert evaluate(tmp_path / "empty", "--out", tmp_path / "out") == 3
     assert evaluate(tmp_path / "missing", "--out", tmp_path / "out") == 3
+
+
+def test_data_sets_of_a_folder_are_judged_together(dataset: Path, model: Path, tmp_path: Path) -> None:
+    """What is no hip is told from hips, and the source is a subgroup."""
+    folder = tmp_path / "datasets"
+    shutil.copytree(dataset, folder / "drawn")
+    others = DatasetManifest("black", ("needle",))
+    with DatasetWriter(folder / "black", others) as writer:
+        for name in ("p0_0", "p0_1", "p0_2"):
+            black_HW = np.zeros((40, 50), np.uint8)
+            writer.add(id=name, image_HW=black_HW, labels_HW=black_HW, patient=name, split="test", hip_view=False)
+    with DatasetWriter(folder / "none", DatasetManifest("none", ("needle",))) as writer:
+        writer.add(id="a", image_HW=black_HW, labels_HW=None, patient="a", split="train")
+    results = run(EvaluationRequest(folder, PredictorChoice(str(model)), num_workers=1))
+    view = results.record["view"]
+    assert (view["auc"]["value"], view["auc"]["num_positive"], view["auc"]["num_negative"]) == (1.0, 8, 3)
+    assert view["other_unrecognised"]["share"] == 1.0
+    assert view["roc"][0]["true_positive"] == 0.0
+    assert results.record["subgroups"]["source"].keys() == {"black", "drawn"}
+    assert results.record["data"]["without_cases"] == ["none"]
+    assert {"black/p0_0", "drawn/p0_0"} <= set(results.cases["case"])

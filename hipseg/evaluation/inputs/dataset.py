@@ -49,8 +49,13 @@ class DatasetBatch:
         return Item(case, self.manifest.name, vocabulary, image_HW, reference_HW)
 
 
-def open_dataset(root: Path, split: str) -> Collection:
+def open_dataset(root: Path, split: str, *, may_be_empty: bool = False) -> Collection:
     """The cases of a split, clips in order of time.
+
+    Args:
+        root: of the data set.
+        split: "train", "val" or "test".
+        may_be_empty: a split without cases is no fault.
 
     Raises:
         UsageError: unknown split, or no case in it.
@@ -60,7 +65,7 @@ def open_dataset(root: Path, split: str) -> Collection:
         raise UsageError(f"no split '{split}'", where="--split", mend=nearest_name(split, SPLITS))
     manifest, cases = load_dataset(root)
     chosen = [case for case in cases if case.split == split]
-    if not chosen:
+    if not chosen and not may_be_empty:
         held = ", ".join(f"{name}: {sum(case.split == name for case in cases)}" for name in SPLITS)
         raise UsageError(f"no case in split '{split}'", where=root, expected=f"a split with cases ({held})")
     batches = [DatasetBatch(root, manifest, group, is_clip) for group, is_clip in _groups(chosen)]

@@ -65,7 +65,7 @@ def tip_of(guidance: Guidance) -> PointXY | None:
 
 def _line_errors(case: Case, guidance: Guidance, true_line: Line, scale: Scale) -> Iterator[Measure]:
     """Angle between the lines, and how far apart they pass the true target."""
-    line = None if guidance.needle is None else guidance.needle.line
+    line = _reported_line(guidance)
     if line is None:
         return
     cosine = abs(float(line.direction @ true_line.direction))
@@ -76,6 +76,14 @@ def _line_errors(case: Case, guidance: Guidance, true_line: Line, scale: Scale) 
         same_way = 1.0 if line.direction @ true_line.direction >= 0 else -1.0
         apart_mm = same_way * float(line.across(target_mm)) - float(true_line.across(target_mm))
         yield Measure(NEEDLE, "miss_at_target", abs(apart_mm), "mm")
+
+
+def _reported_line(guidance: Guidance) -> Line | None:
+    """The needle's line; that of the shaft where the tip is not known."""
+    needle = guidance.needle
+    if needle is None or needle.line is not None:
+        return None if needle is None else needle.line
+    return None if needle.shaft is None else needle.shaft.line
 
 
 def _line(entry_mm: Points, tip_mm: Points) -> Line:
