@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hipseg.evaluation.everything.page import write_page
-from hipseg.evaluation.everything.plan import Plan, Step, steps
+from hipseg.evaluation.everything.plan import QUICK_S, Plan, Step, steps
 from hipseg.evaluation.everything.run import Outcome, State, run_all
 
 
@@ -19,10 +19,9 @@ def outcomes() -> dict[str, Outcome]:
         Step("latency", ("--frames", "2", "--size", "64x64")),
         Step("nowhere"),
         Step("models", ("nothing", "--out", "nothing")),
-        Step("robustness", ("nothing", "--out", "nothing"), limit_s=0.05),
         Step("simulator", without="no real pictures"),
     ]
-    known = {"latency", "models", "robustness", "simulator"}
+    known = {"latency", "models", "simulator"}
     return {outcome.step.name: outcome for outcome in run_all(planned, known)}
 
 
@@ -31,7 +30,6 @@ def test_each_benchmark_ends_by_itself(outcomes: dict[str, Outcome]) -> None:
         "latency": State.DONE,
         "nowhere": State.MISSING,
         "models": State.FAILED,
-        "robustness": State.FAILED,
         "simulator": State.LEFT_OUT,
     }
     assert outcomes["latency"].figures["num_frames"] == 2
@@ -42,7 +40,16 @@ def test_every_other_end_has_its_reason(outcomes: dict[str, Outcome]) -> None:
     assert "has no benchmark 'nowhere'" in reasons["nowhere"]
     assert "nothing" in reasons["models"]
     assert "Traceback" not in reasons["models"]
-    assert "stopped after" in reasons["robustness"]
+
+
+def test_time_that_later_ones_need_is_kept_for_them() -> None:
+    hanging = Step("latency", ("--frames", "99999999"))
+    later = [Step("intervals", without="to be spared", share_s=9e9), Step("nowhere", share_s=9e9)]
+    outcomes = run_all([hanging, *later], {"latency", "intervals"}, budget_s=2.0)
+    assert [each.state for each in outcomes] == [State.FAILED, State.LEFT_OUT, State.MISSING]
+    assert outcomes[0].reason == "stopped after 2 s; the full mode has no such limit"
+    (starved,) = run_all([hanging], {"latency"}, budget_s=0.0)
+    assert starved.state is State.FAILED
 
 
 def test_one_page_shows_all_of_them(outcomes: dict[str, Outcome], tmp_path: Path) -> None:
@@ -65,7 +72,7 @@ def test_unknown_figures_are_shown_leaf_by_leaf(tmp_path: Path) -> None:
 
 def test_the_quick_plan_ends_within_ten_minutes_whatever_hangs(tmp_path: Path) -> None:
     planned = steps(Plan(tmp_path, tmp_path, quick=True, real=tmp_path))
-    assert sum(step.limit_s for step in planned) <= 600
+    assert sum(step.share_s for step in planned) == QUICK_S <= 600
     names = [step.name for step in planned]
     assert names == ["models", "robustness", "latency", "intervals", "simulator", "data", "alerts"]
     assert steps(Plan(tmp_path, tmp_path))[4].without is not None

@@ -30,15 +30,18 @@ def everything(
 
     One that fails or is not there leaves the others running; then the exit code is 1.
     """
+    import time
+
     from hipseg.cli.benchmark import benchmark
     from hipseg.evaluation.everything.data import data_for
     from hipseg.evaluation.everything.page import write_page
-    from hipseg.evaluation.everything.plan import Plan, steps
+    from hipseg.evaluation.everything.plan import QUICK_S, Plan, steps
     from hipseg.evaluation.everything.run import State, run_all
 
+    begin_s = time.perf_counter()
     plan = Plan(out, data_for(data, out, quick=quick), split, real, model, quick)
     known = {command.name for command in benchmark.registered_commands if command.name}
-    outcomes = run_all(steps(plan), known)
+    outcomes = run_all(steps(plan), known, budget_s=QUICK_S - (time.perf_counter() - begin_s) if quick else None)
     typer.echo(str(write_page(outcomes, out, _command(context.params))))
     if any(outcome.state in (State.FAILED, State.MISSING) for outcome in outcomes):
         raise typer.Exit(_SOME_FAILED)

@@ -53,32 +53,42 @@ class Outcome:
         }
 
 
-def run_all(planned: Sequence[Step], known: Collection[str]) -> list[Outcome]:
+def run_all(planned: Sequence[Step], known: Collection[str], *, budget_s: float | None = None) -> list[Outcome]:
     """Runs every step that can be run.
 
     Args:
         planned: in order.
         known: names of the benchmarks that this installation has.
+        budget_s: for all of them together; a step may use what is left but for the shares of those that follow. None
+            sets no limit.
     """
-    outcomes = []
-    for step in planned:
+    outcomes: list[Outcome] = []
+    begin_s = time.perf_counter()
+    for position, step in enumerate(planned):
         print(f"hipseg benchmark {step.name}", file=sys.stderr, flush=True)
-        outcomes.append(_run(step, known))
+        limit_s = None
+        if budget_s is not None:
+            later_s = sum(each.share_s for each in planned[position + 1 :] if _hindrance(each, known) is None)
+            limit_s = max(budget_s - (time.perf_counter() - begin_s) - later_s, 0.0)
+        outcomes.append(_hindrance(step, known) or _run(step, limit_s))
         print(f"  {outcomes[-1].state.value}, {outcomes[-1].seconds:.0f} s", file=sys.stderr, flush=True)
     return outcomes
 
 
-def _run(step: Step, known: Collection[str]) -> Outcome:
+def _hindrance(step: Step, known: Collection[str]) -> Outcome | None:
+    """Why a step cannot even begin."""
     if step.name not in known:
         return Outcome(step, State.MISSING, f"this installation has no benchmark '{step.name}'")
-    if step.without is not None:
-        return Outcome(step, State.LEFT_OUT, step.without)
+    return None if step.without is None else Outcome(step, State.LEFT_OUT, step.without)
+
+
+def _run(step: Step, limit_s: float | None) -> Outcome:
     begin_s = time.perf_counter()
     command = [sys.executable, "-c", _ENTRY, "benchmark", step.name, *step.arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=step.limit_s, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired:
-        reason = f"stopped after {step.limit_s:.0f} s; the full mode has no such limit"
+        reason = f"stopped after {limit_s:.0f} s; the full mode has no such limit"
         return Outcome(step, State.FAILED, reason, time.perf_counter() - begin_s)
     seconds = time.perf_counter() - begin_s
     if done.returncode != 0:

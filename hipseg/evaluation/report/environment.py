@@ -46,4 +46,4 @@ def _rows(name: str, record: Mapping[str, Any]) -> list[list[object]]:
         ("platform", versions.get("platform")),
         ("command", record.get("command")),
     ]
-    return [[name, what, which] for what, which in rows]
+    return [[name, what, which] for what, which in rows if which]
