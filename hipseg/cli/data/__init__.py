@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from hipseg.cli.data.checking import check
+from hipseg.cli.data.deidentifying import deidentify
 from hipseg.cli.data.importing import import_, list_
 
 data = typer.Typer(add_completion=False, no_args_is_help=True, help="Import, check and describe data sets.")
@@ -12,3 +13,4 @@ data = typer.Typer(add_completion=False, no_args_is_help=True, help="Import, che
 data.command("import")(import_)
 data.command("list")(list_)
 data.command("check")(check)
+data.command("deidentify")(deidentify)
