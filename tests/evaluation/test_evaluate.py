@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import onnx.parser
 import pandas as pd
@@ -180,6 +181,22 @@ def test_a_folder_of_foreign_masks_is_judged_on_what_it_knows(dataset: Path, tmp
     assert found["structures"]["femoral_artery"]["dice"]["mean"] == pytest.approx(MEAN_DICE, abs=0.01)
     assert found["needle_tip"]["found"]["num"] == 0
     assert not found["calibration"]
+
+
+def test_nifti_masks_are_read_with_columns_first(dataset: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for line in (dataset / "cases.jsonl").read_text().splitlines():
+        mask_IJK = np.ascontiguousarray(drawn(0).T[..., None])
+        nibabel.save(nibabel.Nifti1Image(mask_IJK, np.eye(4)), folder / f"{json.loads(line)['id']}.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(np.zeros((240, 200, 3), np.uint8), np.eye(4)), folder / "p0_0.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(np.full((240, 200, 1), 0.5), np.eye(4)), folder / "p0_1.nii.gz")
+    results = run(EvaluationRequest(dataset, PredictorChoice(predictions=folder), num_workers=1))
+    assert results.record["structures"]["femoral_artery"]["dice"]["mean"] == 1.0
+    assert results.excluded["status"].tolist() == [
+        "prediction: 3 slices instead of one",
+        "prediction: values that are no ids from 0 to 255",
+    ]
 
 
 def test_merged_foreign_classes_are_judged_together(dataset: Path, tmp_path: Path) -> None:

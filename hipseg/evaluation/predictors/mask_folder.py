@@ -1,4 +1,4 @@
-"""A folder of predicted masks, as nnU-Net and most other tools leave one: `<case>.png` with ids as grey levels."""
+"""A folder of predicted masks, as nnU-Net and most other tools leave one: a file a case, its values the ids."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hipseg.data.importers.volumes import VOLUME_ENDINGS, is_volume, read_volume
 from hipseg.data.reading import read_indexed_png
 from hipseg.errors import SourceError
 from hipseg.evaluation.measures.measure import LabelsHW
@@ -14,6 +15,7 @@ from hipseg.evaluation.predictors.mapping import LabelMapping
 from hipseg.evaluation.predictors.predictor import ExcludedCaseError, PredictorInfo, Subject, segmentation_of_labels
 from hipseg.runtime.segmentation import Segmentation
 
+ENDINGS = (".png", *VOLUME_ENDINGS)
 _UNKNOWN = 254
 """Marks ids that the mapping does not know while a mask is translated; no class has it."""
 
@@ -21,8 +23,10 @@ _UNKNOWN = 254
 class MaskFolder:
     """Masks by case: `<case>.png`, or for the frames of a clip `<clip>/000012.png` or `<clip>/masks/000012.png`.
 
+    In place of PNG (8-bit, indexed or grey) each may be a NIfTI or NRRD file of one slice: `<case>.nii.gz`.
+
     Args:
-        folder: of the masks, 8-bit indexed or grey PNG.
+        folder: of the masks.
         mapping: of their ids.
 
     Raises:
@@ -58,29 +62,40 @@ class MaskFolder:
     def unused(self, subjects: Iterable[tuple[str, str, int | None]]) -> list[str]:
         """Masks that belong to none of the cases (case, clip, frame), by path within the folder."""
         wanted = {path for case, clip, frame in subjects for path in self._paths(case, clip, frame)}
-        found = (path for path in self._folder.rglob("*.png") if path not in wanted)
+        found = (path for path in self._folder.rglob("*") if path.name.endswith(ENDINGS) and path not in wanted)
         return sorted(path.relative_to(self._folder).as_posix() for path in found)
 
     def _candidates(self, subject: Subject) -> list[Path]:
         return self._paths(subject.case, subject.clip, subject.frame)
 
     def _paths(self, case: str, clip: str, frame: int | None) -> list[Path]:
-        paths = [self._folder / f"{case}.png"]
+        stems = [self._folder / case]
         if frame is not None:
-            name = f"{frame:06d}.png"
-            paths += [self._folder / clip / name, self._folder / clip / "masks" / name]
-        return paths
+            stems += [self._folder / clip / f"{frame:06d}", self._folder / clip / "masks" / f"{frame:06d}"]
+        return [stem.with_name(f"{stem.name}{ending}") for stem in stems for ending in ENDINGS]
 
     def _read(self, path: Path) -> LabelsHW:
         try:
-            values_HW = read_indexed_png(path)
+            values_HW = _volume_slice(path) if is_volume(path) else read_indexed_png(path)
         except SourceError as error:
-            raise ExcludedCaseError(f"prediction is {error.what}") from error
+            raise ExcludedCaseError(f"prediction: {error.what}") from error
         labels_HW = self._table[values_HW]
         if (labels_HW == _UNKNOWN).any():
             value = values_HW[labels_HW == _UNKNOWN][0]
             raise ExcludedCaseError(f"prediction holds id {value}, which the mapping does not know")
         return labels_HW
+
+
+def _volume_slice(path: Path) -> LabelsHW:
+    """The one slice of a volume, its columns along the first axis as NIfTI and NRRD have it."""
+    levels_LIJK = read_volume(path).levels_LIJK
+    if levels_LIJK.shape[0] != 1 or levels_LIJK.shape[3] != 1:
+        raise SourceError(f"{levels_LIJK.shape[0] * levels_LIJK.shape[3]} slices instead of one")
+    values_HW = levels_LIJK[0, :, :, 0].T
+    labels_HW = values_HW.astype(np.uint8)
+    if (labels_HW != values_HW).any():
+        raise SourceError("values that are no ids from 0 to 255")
+    return labels_HW
 
 
 def _size(array_HW: LabelsHW) -> str:
