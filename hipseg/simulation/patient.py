@@ -199,7 +199,6 @@ class Layers:
     deep_fat_mm: float
     fibre_tilt: float
     fibre_tilt_deep: float
-    marbling: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,6 @@ def draw_layers(apex_mm: float, artery: Vessel, head_depth_mm: float, rng: np.ra
         deep_fat_mm=min(muscle_mm * rng.uniform(0.02, 0.22), 5.0),
         fibre_tilt=rng.uniform(-0.4, 0.4),
         fibre_tilt_deep=rng.uniform(-0.5, 0.5),
-        marbling=rng.uniform(0, 1),
     )
 
 
