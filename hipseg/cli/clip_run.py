@@ -9,10 +9,20 @@ from hipseg.cli.interruption import Interruption
 from hipseg.cli.pipeline import FrameWork, Pipeline
 from hipseg.cli.progress import FrameProgress
 from hipseg.cli.request import InferenceRequest
-from hipseg.cli.session_record import COMPLETE, FAILED, INTERRUPTED, RUNNING, SessionRecord, Software
+from hipseg.cli.session_record import (
+    COMPLETE,
+    FAILED,
+    INTERRUPTED,
+    RECORD,
+    RUNNING,
+    SOURCE,
+    SessionRecord,
+    Software,
+)
 from hipseg.errors import HipsegError
 from hipseg.io import SessionFolder, Source, write_json
 from hipseg.io import session_folder as names
+from hipseg.runtime.latency import LatencyHistogram
 from hipseg.runtime.session import Session
 from hipseg.runtime.stream import ReadAhead, Stream
 
@@ -46,6 +56,7 @@ class ClipRun:
         pipeline = Pipeline(model.session, request.settings.guidance, source.info, overlay=request.overlay)
         self._stream = Stream(list(pipeline.stages()))
         self._files = ClipFiles(folder, spec, source.info, request)
+        self._write_times = LatencyHistogram()
         self.record = SessionRecord(model.software, source.info, self._stream.latencies)
 
     def run(self, interruption: Interruption) -> None:
@@ -73,8 +84,10 @@ class ClipRun:
             interruption.between_frames(),
             ReadAhead(map(FrameWork, self._source.frames())) as feed,
         ):
+            self.record.latencies = {**self._stream.latencies, SOURCE: feed.latency, RECORD: self._write_times}
             for processed in self._stream.process(feed):
-                self._files.write(processed.work, processed.latency_ms)
+                with self._write_times.timed():
+                    self._files.write(processed.work, processed.latency_ms)
                 self.record.count(processed.work)
                 progress.advance()
                 interruption.check()

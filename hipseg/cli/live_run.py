@@ -18,7 +18,7 @@ from hipseg.cli.live_record import LiveRecord
 from hipseg.cli.pipeline import FrameWork, Pipeline
 from hipseg.cli.progress import FrameProgress
 from hipseg.cli.request import InferenceRequest
-from hipseg.cli.session_record import COMPLETE, FAILED, INTERRUPTED, RUNNING, SessionRecord
+from hipseg.cli.session_record import COMPLETE, FAILED, INTERRUPTED, RECORD, RUNNING, SessionRecord
 from hipseg.errors import HipsegError, SourceError
 from hipseg.guidance.technical import TechnicalMonitor
 from hipseg.io import Source, open_source, write_json
@@ -76,7 +76,8 @@ class LiveRun:
         self._feed = LiveFeed(source, None if self._is_replay else self._reopen, self._limits, self._watch)
         self._worker = LiveWorker(self._feed.slot, self._work, self._watch)
         self._newest: _Moment | None = None
-        self.record = SessionRecord(model.software, info, self._stream.latencies)
+        latencies = {**self._stream.latencies, RECORD: self.outputs.recorder.latency}
+        self.record = SessionRecord(model.software, info, latencies)
 
     def run(self, interruption: Interruption) -> None:
         """Goes on until the source ends or is gone, the time is over, or someone stops it.

@@ -17,6 +17,8 @@ from hipseg.runtime.latency import LatencyHistogram
 from hipseg.runtime.stream import TOTAL
 
 STAGES = (PREPROCESS, INFERENCE, GUIDANCE, OVERLAY, TOTAL)
+SOURCE, RECORD = "source", "record"
+"""Reading a frame and writing its results: both go on beside the stages, and are not part of their total."""
 RUNNING, COMPLETE, INTERRUPTED, FAILED = "running", "complete", "interrupted", "failed"
 
 
@@ -61,7 +63,7 @@ class SessionRecord:
 
     Attributes:
         software, info: of the run.
-        latencies: by stage, kept by the stream.
+        latencies: by stage, of the source and of recording.
         frame_count: frames so far.
         dropped_frames: that came in and were not processed.
         warnings: sentences for the user.
@@ -121,7 +123,7 @@ class SessionRecord:
             "region": dataclasses.asdict(region),
             "spacing_mm": [spacing.row_mm, spacing.column_mm] if spacing else None,
             "spacing_origin": spacing.origin if spacing else None,
-            "latency_ms": {stage: self._percentiles(stage) for stage in STAGES},
+            "latency_ms": {stage: self._percentiles(stage) for stage in (SOURCE, *STAGES, RECORD)},
             "fps": None if self.fps is None else round(self.fps, 2),
             "dropped_frames": self.dropped_frames,
             "view_counts": dict(self._views),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
 SHORTEST_MS, LONGEST_MS = 1e-3, 1e7
+_MILLI = 1e3
 RESOLUTION = 0.01
 """Relative width of a bucket: percentiles are exact to half of it."""
 
@@ -28,6 +32,13 @@ class LatencyHistogram:
         self._counts[_bucket(latency_ms)] += 1
         self._longest_ms = max(self._longest_ms, latency_ms)
         self.count += 1
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Takes the time of the block, if it comes to its end."""
+        begin_s = time.perf_counter()
+        yield
+        self.add(_MILLI * (time.perf_counter() - begin_s))
 
     def percentile(self, percent: float) -> float | None:
         """The latency in milliseconds below which `percent` of all lie, to 0.5 %; None before the first."""

@@ -96,7 +96,8 @@ def test_the_summary_tells_what_ran_on_what(session: Path) -> None:
     assert record["size"] == {"height": 240, "width": 320}
     assert record["spacing_origin"] == "dicom_region"
     assert record["dropped_frames"] == 0
-    assert {"p50", "p95", "p99"} <= set(record["latency_ms"]["inference"])
+    for stage in ("source", "preprocess", "inference", "guidance", "overlay", "total", "record"):
+        assert record["latency_ms"][stage]["p50"] > 0
     assert record["fps"] > 0
 
 

@@ -38,3 +38,12 @@ def test_a_percentile_never_exceeds_the_longest() -> None:
         histogram.add(value_ms)
     assert histogram.percentile(99) == pytest.approx(3.0, rel=0.005)
     assert histogram.percentile(99) <= 3.0
+
+
+def test_a_block_is_timed_when_it_comes_to_its_end() -> None:
+    histogram = LatencyHistogram()
+    with histogram.timed():
+        pass
+    with pytest.raises(ZeroDivisionError), histogram.timed():
+        _ = 1 / 0
+    assert histogram.count == 1

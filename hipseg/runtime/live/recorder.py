@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from hipseg.errors import OutputError
+from hipseg.runtime.latency import LatencyHistogram
 
 _FEW_WAITING = 16
 """Pictures are left out while more than this wait: at 1080p they are 100 MB."""
@@ -23,11 +24,13 @@ class Recorder:
     Attributes:
         fault: what stopped it, None while all is well. Nothing is written after a fault.
         num_left_out: jobs that were not worth holding up the others for.
+        latency: of every job.
     """
 
     def __init__(self) -> None:
         self.fault: Exception | None = None
         self.num_left_out = 0
+        self.latency = LatencyHistogram()
         self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="hipseg-recorder", daemon=True)
 
@@ -59,6 +62,7 @@ class Recorder:
         while (write := self._waiting.get()) is not None:
             if self.fault is None:
                 try:
-                    write()
+                    with self.latency.timed():
+                        write()
                 except Exception as fault:  # told at the end of the run; the picture goes on
                     self.fault = fault
