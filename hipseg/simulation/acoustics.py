@@ -46,6 +46,8 @@ class Beam:
         wedge_db: extra brightness behind arteries, by repeated echoes of their wall.
         compounding: share of the amplitude that does not speckle, as pictures from several directions are averaged.
         clarity: contrast of the tissues' textures, by how much a scanner blurs them.
+        side_lobe_db: of strong mirrors in the beams beside them.
+        skin_ring_mm, skin_ring_db: spacing and level of lines between skin and probe.
         leakage: share of the power that comes from around a point, by the thickness of the slice and side lobes.
     """
 
@@ -64,6 +66,9 @@ class Beam:
     wedge_db: float
     compounding: float
     clarity: float
+    side_lobe_db: float
+    skin_ring_mm: float
+    skin_ring_db: float
     leakage: float
 
 
@@ -77,7 +82,7 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
         focus_mm=probe.depth_mm * rng.uniform(0.15, 0.6),
         attenuation_scale=rng.uniform(0.6, 0.95),
         compensated=rng.uniform(0.6, 0.88),
-        cortex_db=rng.uniform(8, 31),
+        cortex_db=rng.uniform(12, 31),
         cortex_fading_db=rng.uniform(20, 38),
         shadow_db=rng.uniform(-14, -6),
         reverberation_db=rng.uniform(-34, -13),
@@ -86,6 +91,9 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
         wedge_db=rng.uniform(2, 11),
         compounding=rng.uniform(0.76, 0.94),
         clarity=rng.uniform(0.85, 1.4),
+        side_lobe_db=rng.uniform(-32, -18),
+        skin_ring_mm=rng.uniform(0.7, 1.6),
+        skin_ring_db=rng.uniform(-16, 2),
         leakage=rng.uniform(0.05, 0.22),
     )
 
@@ -160,7 +168,10 @@ def shadow_clutter(cortex: Cortex, beam: Beam, probe: Probe, texture: Array) -> 
     range_mm_L = np.where(np.isfinite(cortex.range_mm_L), cortex.range_mm_L, 1e3)
     below_mm = np.maximum(probe.range_mm - range_mm_L, 0)
     facing_L = np.exp(-((cortex.slope_rad_L / math.radians(38)) ** 2))
-    level_db = np.float32(beam.shadow_db) - 1.3 * np.minimum(below_mm, 7) + 20 * cv2.exp(-below_mm / np.float32(1.15))
+    tail_db = np.float32(np.clip(0.85 * beam.cortex_db, 6.0, 22.0))
+    level_db = (
+        np.float32(beam.shadow_db) - 1.3 * np.minimum(below_mm, 7) + tail_db * cv2.exp(-below_mm / np.float32(1.15))
+    )
     repeated = cv2.exp(-(((below_mm - 0.45 * range_mm_L) / 3.0) ** 2)) * 10 ** (beam.reverberation_db / 20)
     amplitude = cv2.exp(level_db * NEPER_PER_DB + 0.15 * texture) * (0.35 + 0.65 * facing_L)
     clutter: Array = (amplitude + repeated * facing_L * cv2.exp(0.5 * texture)) * (probe.range_mm > range_mm_L)

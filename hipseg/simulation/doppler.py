@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hipseg.simulation import texture
-from hipseg.simulation.frames import SimulatedFrame, mirrored
+from hipseg.simulation.frames import SimulatedFrame, displayed, mirrored
 from hipseg.simulation.patient import Vessel
+from hipseg.simulation.propagation import slow_fat
 from hipseg.simulation.scene import Scene, Survey
 from hipseg.simulation.surfaces import Array
 from hipseg.simulation.synovium import hyperaemia
@@ -72,7 +73,8 @@ def paint_doppler(
         systole: arterial pressure wave at this moment, 0-1.
     """
     probe = scene.probe
-    velocity_HW = probe.scan_convert(_velocity(scene, seen, systole))
+    delay = slow_fat(seen.section, probe, scene.fat_excess) if scene.fat_excess else None
+    velocity_HW = displayed(_velocity(scene, seen, systole), probe, delay)
     if scene.patient.mirrored:
         velocity_HW = mirrored(velocity_HW)
     corners = _corners(scene, window)

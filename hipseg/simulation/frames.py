@@ -14,6 +14,7 @@ from hipseg.frame import Spacing
 from hipseg.simulation.acoustics import Beam, draw_beam
 from hipseg.simulation.amodal import Bits, amodal_section, bit
 from hipseg.simulation.config import SimulationConfig
+from hipseg.simulation.furniture import paint_furniture
 from hipseg.simulation.interfaces import incidence_tangent
 from hipseg.simulation.labels import label_section
 from hipseg.simulation.needle import Needle, draw_needle
@@ -23,8 +24,9 @@ from hipseg.simulation.population import draw_patient
 from hipseg.simulation.population.habitus import attenuation_factor, gain_shift_db
 from hipseg.simulation.portrait import portrait
 from hipseg.simulation.probe import Probe, draw_pose, draw_probe
+from hipseg.simulation.propagation import FULL_EXCESS, SlowFat, slow_fat
 from hipseg.simulation.rendering import render
-from hipseg.simulation.scanner import Look, draw_look, paint_furniture
+from hipseg.simulation.scanner import Look, draw_look
 from hipseg.simulation.scene import PointUW, Scene, Survey, survey
 from hipseg.simulation.surfaces import Array
 from hipseg.simulation.truth import truth_of
@@ -89,6 +91,7 @@ def draw_scene(config: SimulationConfig, rng: np.random.Generator) -> Scene:
     probe = draw_probe(config, patient, view, rng)
     pose = draw_pose(patient, view, rng)
     marked = rng.random() < config.furniture_share
+    slow = rng.random() < config.slow_fat_share
     return Scene(
         phantom=Phantom(patient),
         probe=probe,
@@ -98,6 +101,7 @@ def draw_scene(config: SimulationConfig, rng: np.random.Generator) -> Scene:
         view=view,
         heading_rad=pose.heading_rad,
         noise_seed=int(rng.integers(1 << 31)),
+        fat_excess=float(rng.uniform(0.5, 1.2) * FULL_EXCESS) if slow else 0.0,
         furniture_seed=int(rng.integers(1 << 31)) if marked else None,
     )
 
@@ -121,14 +125,14 @@ def frame_of(scene: Scene, seen: Survey) -> SimulatedFrame:
     """
     probe, patient = scene.probe, scene.patient
     labels_SL, amodal_SL = _label(scene, seen)
-    image_HW = np.rint(probe.scan_convert(render(scene, seen))).astype(np.uint8)
-    labels_HW = probe.scan_convert(labels_SL, nearest=True)
-    amodal_HW = probe.scan_convert(amodal_SL, nearest=True)
+    delay = slow_fat(seen.section, probe, scene.fat_excess) if scene.fat_excess else None
+    image_HW = np.rint(displayed(render(scene, seen), probe, delay)).astype(np.uint8)
+    labels_HW, amodal_HW = (displayed(values, probe, delay, nearest=True) for values in (labels_SL, amodal_SL))
     if patient.mirrored:
         image_HW, labels_HW, amodal_HW = (mirrored(values) for values in (image_HW, labels_HW, amodal_HW))
     if scene.furniture_seed is not None:
         paint_furniture(image_HW, probe, np.random.default_rng(scene.furniture_seed))
-    points = _Points(probe, patient.mirrored)
+    points = _Points(probe, patient.mirrored, delay)
     return SimulatedFrame(
         image_HW=image_HW,
         labels_HW=labels_HW,
@@ -137,10 +141,17 @@ def frame_of(scene: Scene, seen: Survey) -> SimulatedFrame:
         landmarks=_landmarks(scene, seen, points),
         view=scene.view,
         target_px=points.of(seen.target_uw),
-        truth={**truth_of(scene, seen, amodal_SL), "anatomy": portrait(scene, seen)},
+        truth={**truth_of(scene, seen, amodal_SL, points.anywhere), "anatomy": portrait(scene, seen)},
         time_s=scene.time_s,
         patient=patient.id,
     )
+
+
+def displayed(values_SL: Array, probe: Probe, delay: SlowFat | None, *, nearest: bool = False) -> Array:
+    """Values on beams as an image, each where it appears."""
+    if delay is not None:
+        values_SL = delay.displayed(values_SL, probe, nearest=nearest)
+    return probe.scan_convert(values_SL, nearest=nearest)
 
 
 def reach_of_bone(scene: Scene, needle: Needle) -> float:
@@ -196,13 +207,27 @@ class _Points:
 
     probe: Probe
     mirrored: bool
+    delay: SlowFat | None
+
+    def anywhere(self, point_uw: PointUW) -> PointXY:
+        """x, y of a point that may lie outside the picture."""
+        if self.delay is not None:
+            point_uw = self._appearing(point_uw, self.delay)
+        x, y = self.probe.to_pixels(*point_uw)
+        return float(self.probe.image_shape[1] - 1 - x if self.mirrored else x), float(y)
 
     def of(self, point_uw: PointUW | None) -> PointXY | None:
         """x, y, or None for a point outside the picture."""
+        if point_uw is not None and self.delay is not None:
+            point_uw = self._appearing(point_uw, self.delay)
         if point_uw is None or not self.probe.shows(*point_uw):
             return None
         x, y = self.probe.to_pixels(*point_uw)
         return float(self.probe.image_shape[1] - 1 - x if self.mirrored else x), float(y)
+
+    def _appearing(self, point_uw: PointUW, delay: SlowFat) -> PointUW:
+        line, sample = (float(value) for value in self.probe.to_beams(*point_uw))
+        return self.probe.on_beam(line, delay.displayed_mm((sample + 0.5) * self.probe.sample_mm, line))
 
 
 def _landmarks(scene: Scene, seen: Survey, points: _Points) -> dict[str, PointXY | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from hipseg.simulation import acoustics, interfaces, scanner, texture
+from hipseg.simulation import acoustics, artefacts, interfaces, scanner, texture
 from hipseg.simulation.injectate import with_injectate
 from hipseg.simulation.needle_echo import needle_echo, ring_down
 from hipseg.simulation.scene import Scene, Survey
@@ -26,12 +26,16 @@ def render(scene: Scene, seen: Survey) -> Array:
     tissue, grain = _tissue(scene, seen)
 
     clutter = acoustics.shadow_clutter(seen.cortex, beam, probe, grain)
+    if seen.section.metal:
+        clutter += artefacts.metal_rings(seen.cortex, seen.section, beam.cortex_db, probe) * cv2.exp(0.4 * grain)
     gain_db = acoustics.automatic_gain(acoustics.transmission_db(tissue, seen.cortex, beam, probe))
     gain_db += acoustics.wall_wedge_db(tissue, beam, probe)
     gain = cv2.exp(gain_db * acoustics.NEPER_PER_DB)
     level = acoustics.backscatter(tissue, grain, beam) * gain * (clutter == 0)
     haze = clutter + acoustics.vessel_haze(tissue, beam, probe)
-    mirrors = _mirrors(scene, seen, patches) * gain + acoustics.STEADY_HAZE * haze
+    mirrors = _mirrors(scene, seen, patches) * gain
+    lobes = artefacts.side_lobes(mirrors, beam.side_lobe_db, probe) * (clutter == 0)
+    mirrors = mirrors + lobes + acoustics.STEADY_HAZE * haze
     level += np.float32(np.sqrt(1 - acoustics.STEADY_HAZE**2)) * haze
     field = acoustics.spread_points(speckle, level, mirrors, beam, probe)
     amplitude = acoustics.leak(cv2.magnitude(*cv2.split(field)), beam, probe)
@@ -41,7 +45,7 @@ def render(scene: Scene, seen: Survey) -> Array:
     amplitude = cv2.magnitude(amplitude, _noise(scene, rng))
     streaks_L = patches[patches.shape[0] // 2]
     grey = scanner.compress(amplitude, scene.look, probe, streaks_L)
-    return scanner.add_grain(grey, scene.look, rng)
+    return scanner.add_grain(grey, scene.look, scene.noise_seed)
 
 
 def _tissue(scene: Scene, seen: Survey) -> tuple[TissueMap, Array]:
@@ -76,6 +80,8 @@ def _mirrors(scene: Scene, seen: Survey, patches: Array) -> Array:
     probe, cortex = scene.probe, seen.cortex
     soft = interfaces.specular_echoes(seen.coarse, seen.section, probe, patches)
     soft = np.maximum(soft, interfaces.sheet_echoes(scene.patient.sheets, seen.section, patches))
+    ringing = artefacts.skin_reverberation(probe, scene.beam.skin_ring_mm, scene.beam.skin_ring_db)
+    soft = np.maximum(soft, ringing * cv2.exp(np.float32(0.6) * patches))
     soft *= probe.range_mm < cortex.range_mm_L
     middle = patches.shape[0] // 2
     bone = interfaces.cortex_echo(

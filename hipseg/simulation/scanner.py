@@ -1,4 +1,4 @@
-"""From echo amplitudes to the picture on a screen: compression, filters, grey map, contact, marks."""
+"""From echo amplitudes to the picture on a screen: compression, filters, grey map, contact."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from hipseg.simulation.config import SimulationConfig
 from hipseg.simulation.probe import Probe
 from hipseg.simulation.surfaces import Array, smooth_step
+from hipseg.simulation.vendors import VENDORS, draw_vendor
 
 FAT_GREY = 105.0
 """Grey level of fat's mean speckle at 0 dB gain: "skin and fat 80-110" (simulation.md)."""
@@ -26,6 +26,7 @@ class Look:
     """A vendor's and an operator's settings.
 
     Attributes:
+        vendor: name of the preset in vendors.py.
         gain_db: overall.
         near_db, far_db: sliders of the time-gain compensation at the top and bottom.
         dynamic_range_db: between black and white.
@@ -34,6 +35,7 @@ class Look:
         grain: standard deviation of fine noise in grey levels, at 60.
         compounding: weight of a speckle-reduced copy, 0 none to 1 only it.
         edge: of detail put back after speckle reduction.
+        persistence: weight of the frame before in the noise that is shown.
         lost_contact: (centre, half width) across the probe where it does not touch, as shares of its face; or None.
         lost_db: signal lost there.
         contact_db: lost in the gel and skin of the first 2 mm.
@@ -41,6 +43,7 @@ class Look:
         streaks: darker and brighter beams, dB.
     """
 
+    vendor: str
     gain_db: float
     near_db: float
     far_db: float
@@ -50,6 +53,7 @@ class Look:
     grain: float
     compounding: float
     edge: float
+    persistence: float
     lost_contact: tuple[float, float] | None
     lost_db: float
     contact_db: float
@@ -61,16 +65,20 @@ def draw_look(config: SimulationConfig, rng: np.random.Generator) -> Look:
     """Settings of one scanner on one day."""
     lost = rng.random() < config.contact_loss_share
     edge_of_face = rng.choice([0.0, 1.0, rng.uniform(0.0, 1.0)], p=[0.42, 0.42, 0.16])
+    name = draw_vendor(rng)
+    vendor = VENDORS[name]
     return Look(
+        vendor=name,
         gain_db=rng.uniform(*config.gain_db),
         near_db=rng.uniform(2, 9),
         far_db=rng.uniform(-22, -7),
-        dynamic_range_db=rng.uniform(*config.dynamic_range_db),
-        gamma=rng.uniform(0.85, 1.25),
-        toe=rng.uniform(8.0, 26.0),
-        grain=rng.uniform(2.5, 6.5),
-        compounding=rng.uniform(0.0, 0.6),
-        edge=rng.uniform(0.0, 0.6),
+        dynamic_range_db=rng.uniform(*config.dynamic_range_db) + vendor.range_shift_db,
+        gamma=rng.uniform(*vendor.gamma),
+        toe=rng.uniform(*vendor.toe),
+        grain=rng.uniform(*vendor.grain),
+        compounding=rng.uniform(*vendor.smoothing),
+        edge=rng.uniform(*vendor.edge),
+        persistence=rng.uniform(*vendor.persistence),
         lost_contact=(float(edge_of_face), rng.uniform(0.03, 0.16)) if lost else None,
         lost_db=rng.uniform(10, 35),
         contact_db=rng.uniform(6, 18),
@@ -103,13 +111,23 @@ def compress(amplitude: Array, look: Look, probe: Probe, streaks_L: Array) -> Ar
     return shown
 
 
-def add_grain(grey: Array, look: Look, rng: np.random.Generator) -> Array:
-    """Grey levels [S, L] with the fine noise of a chain of quantisation, video and compression."""
-    white = rng.standard_normal(grey.shape, np.float32)
+def add_grain(grey: Array, look: Look, seed: int) -> Array:
+    """Grey levels [S, L] with the fine noise of a chain of quantisation, video and compression.
+
+    Args:
+        grey: without it.
+        look: how much, and how much of it stays from the frame before.
+        seed: of this frame's noise; the frame before has the number before.
+    """
+    fresh, stale = (
+        np.random.default_rng((number, 1)).standard_normal(grey.shape, np.float32) for number in (seed + 1, seed)
+    )
+    share = look.persistence
+    white = cv2.addWeighted(fresh, float(np.sqrt(1 - share**2)), stale, share, 0.0)
     # Beamformed noise is as wide as a beam at its narrowest; a Gaussian filter leaves 1 / (2 sqrt(pi) sigma) an axis.
     beamed = cv2.GaussianBlur(white, (0, 0), sigmaX=_GRAIN_SIGMA[0], sigmaY=_GRAIN_SIGMA[1])
-    beamed *= np.float32(2 * np.sqrt(np.pi * _GRAIN_SIGMA[0] * _GRAIN_SIGMA[1]))
-    noise = cv2.addWeighted(white, 0.85, beamed, 0.5, 0.0) * np.float32(look.grain)
+    power_left = 2 * float(np.sqrt(np.pi * _GRAIN_SIGMA[0] * _GRAIN_SIGMA[1]))
+    noise = cv2.addWeighted(white, 0.85, beamed, 0.5 * power_left, 0.0) * np.float32(look.grain)
     shown: Array = np.clip(grey + noise * (0.5 + 0.5 * cv2.sqrt(grey * np.float32(1 / 60))), 0, 255)
     return shown
 
@@ -136,16 +154,3 @@ def _lost(contact: tuple[float, float], share: Array, num_lines: int) -> Array:
     centre, half = contact
     across = (np.arange(num_lines, dtype=np.float32) + 0.5) / num_lines
     return smooth_step(np.abs(across - centre) / half, 1.8, 0.2) * (1 - np.float32(0.6) * share)
-
-
-def paint_furniture(image_HW: npt.NDArray[np.uint8], probe: Probe, rng: np.random.Generator) -> None:
-    """Marks that screens lay over the scan's edge: an orientation dot and depth ticks. Changes the image."""
-    height, width = image_HW.shape
-    level = int(rng.integers(110, 230))
-    radius = max(int(0.008 * width), 2)
-    x = int(width * rng.choice([rng.uniform(0.01, 0.12), rng.uniform(0.88, 0.99)]))
-    cv2.circle(image_HW, (x, int(rng.uniform(0.2, 2.5) * radius)), radius, level, cv2.FILLED, cv2.LINE_AA)
-    if rng.random() < 0.6:
-        step_px, length = float(rng.choice([5.0, 10.0])) / probe.pixel_mm, int(rng.integers(3, 8))
-        for y in np.arange(step_px, height, step_px):
-            image_HW[int(y), width - length :] = level

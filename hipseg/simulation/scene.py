@@ -33,6 +33,7 @@ class Scene:
         heading_rad: along which textures are laid; that of the pose when the scene began.
         noise_seed: of the electronic noise, which is new in each frame.
         furniture_seed: of marks on the screen, None for none.
+        fat_excess: millimetres that all shows too deep per millimetre of fat above it (propagation.py).
         drag: tissue carried along by the needle.
         flow: injectate and its bubbles.
     """
@@ -48,6 +49,7 @@ class Scene:
     state: BodyState = field(default_factory=BodyState)
     noise_seed: int = 0
     furniture_seed: int | None = None
+    fat_excess: float = 0.0
     time_s: float = 0.0
     drag: Drag | None = None
     flow: Flow | None = None

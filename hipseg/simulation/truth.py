@@ -6,7 +6,7 @@ Clearances are signed: negative inside the structure. None stands for what is no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from hipseg import anatomy
 from hipseg.simulation.amodal import Bits, has, samples_at
 from hipseg.simulation.measures import clearances_mm, joint_measures, regions
 from hipseg.simulation.needle import GAUGES_MM, SLICE_HALF_MM, Needle
-from hipseg.simulation.portrait import portrait
 from hipseg.simulation.regions import Points, Region
 from hipseg.simulation.scene import PointUW, Scene, Survey
 from hipseg.simulation.timeline import PROBE_TRACKS, Timeline
@@ -26,16 +25,18 @@ _HIDDEN_DB, _CLEAR_DB = -6.0, 18.0
 """A tip that is so much weaker or brighter than the tissue around it is lost in it, or plain."""
 _VESSELS = ("artery", "branch", "vein")
 Regions = Mapping[str, Region | None]
+Pixel = Callable[[PointUW], tuple[float, float]]
 _NEEDLE_AVOIDS = ("artery", "vein", "nerve", "labrum", "cartilage", "bone", "capsule", "recess", "branch")
 
 
-def truth_of(scene: Scene, seen: Survey, bits_SL: Bits) -> dict[str, Any]:
+def truth_of(scene: Scene, seen: Survey, bits_SL: Bits, pixel: Pixel) -> dict[str, Any]:
     """Numbers of a frame by name.
 
     Args:
         scene: what is scanned.
         seen: its geometry.
         bits_SL: sets of structures, from `amodal_section`.
+        pixel: where a point of the plane appears, x, y in the picture or beyond it.
     """
     patient, needle = scene.patient, scene.needle
     lifted_mm = patient.joint.neck_capsule_distance_mm + patient.joint.effusion_mm + scene.state.recess_mm
@@ -44,15 +45,14 @@ def truth_of(scene: Scene, seen: Survey, bits_SL: Bits) -> dict[str, Any]:
         "apex_depth_mm": round(patient.apex_depth_mm, 3),
         "neck_capsule_distance_mm": round(lifted_mm, 3),
         "recess_mm": _rounded(seen.recess_mm),
-        "anatomy": portrait(scene, seen),
         "prosthesis": bool(seen.section.metal),
         "vessels_shown": bool(has(bits_SL, *anatomy.VESSELS).any()),
         "target_mm": None if seen.target_uw is None else [round(value, 3) for value in seen.target_uw],
-        "needle": None if needle is None else _needle_truth(needle, scene, seen, bits_SL),
+        "needle": None if needle is None else _needle_truth(needle, scene, seen, bits_SL, pixel),
     }
 
 
-def _needle_truth(needle: Needle, scene: Scene, seen: Survey, bits_SL: Bits) -> dict[str, Any]:
+def _needle_truth(needle: Needle, scene: Scene, seen: Survey, bits_SL: Bits, pixel: Pixel) -> dict[str, Any]:
     """The needle, its tip's clearances and those of the path that it would take."""
     tip, target = needle.tip_uw, seen.target_uw
     found = regions(seen)
@@ -65,8 +65,8 @@ def _needle_truth(needle: Needle, scene: Scene, seen: Survey, bits_SL: Bits) -> 
         "diameter_mm": round(needle.diameter_mm, 3),
         "gauge": min(GAUGES_MM, key=lambda gauge: abs(GAUGES_MM[gauge] - needle.diameter_mm)),
         "bevel_deg": round(needle.bevel_deg, 1),
-        "tip_px": _pixel(tip, scene),
-        "entry_px": _pixel(needle.entry_uw, scene),
+        "tip_px": [round(value, 3) for value in pixel(tip)],
+        "entry_px": [round(value, 3) for value in pixel(needle.entry_uw)],
         "tip_out_of_plane_mm": round(float(needle.out_of_plane_mm(needle.length_mm)), 3),
         "tip_visible": needle.tip_is_visible(scene.probe),
         "tip_visibility": round(_tip_visibility(needle, scene), 3),
@@ -75,13 +75,6 @@ def _needle_truth(needle: Needle, scene: Scene, seen: Survey, bits_SL: Bits) -> 
         "tip_in": _structures_at(tip, scene, bits_SL),
         "path": path_truth(needle, found, target),
     }
-
-
-def _pixel(point: PointUW, scene: Scene) -> list[float]:
-    """x, y of a point of the plane, which may lie outside the picture."""
-    x, y = scene.probe.to_pixels(*point)
-    width = scene.probe.image_shape[1]
-    return [round(float(width - 1 - x if scene.patient.mirrored else x), 3), round(float(y), 3)]
 
 
 def _tip_visibility(needle: Needle, scene: Scene) -> float:
