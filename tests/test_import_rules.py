@@ -18,7 +18,7 @@ TRAINING_ONLY = {
 }  # fmt: skip
 VOCABULARY = {"anatomy", "frame", "errors"}
 LIGHT_ROOMS = VOCABULARY | {"io", "runtime", "guidance", "display", "pages"}
-CLINICIAN_VERBS = {"infer", "models", "doctor", "demo", "main"}
+CLINICIAN_VERBS = {"infer", "serve", "models", "doctor", "demo", "main"}
 STREAM = ["io", "runtime", "guidance", "display"]
 
 
