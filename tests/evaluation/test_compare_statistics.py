@@ -157,6 +157,16 @@ def test_what_cannot_be_compared_is_refused(other: Results, message: str) -> Non
         pair(Side("a", results(many([0.1, 0.2]))), Side("b", other))
 
 
+def test_a_part_of_several_data_sets_that_changed_is_noticed() -> None:
+    sides = []
+    for k, sha256 in enumerate(("1", "2")):
+        one = results(many([0.1, 0.2]))
+        one.record["data"] = {"name": "a+b", "parts": {"a": {"cases_sha256": "0"}, "b": {"cases_sha256": sha256}}}
+        sides.append(Side(f"s{k}", one))
+    with pytest.raises(UsageError, match="changed in between"):
+        pair(*sides)
+
+
 def test_sides_of_one_name_are_numbered() -> None:
     one = results(many([0.1]))
     assert [side.name for side in named_sides(["x", "x", "y"], [one, one, one])] == ["x", "x (2)", "y"]

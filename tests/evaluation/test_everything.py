@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hipseg.cli.main import execute
 from hipseg.evaluation.everything.page import write_page
 from hipseg.evaluation.everything.plan import QUICK_S, Plan, Step, steps
 from hipseg.evaluation.everything.run import Outcome, State, run_all
@@ -76,3 +77,14 @@ def test_the_quick_plan_ends_within_ten_minutes_whatever_hangs(tmp_path: Path) -
     names = [step.name for step in planned]
     assert names == ["models", "robustness", "latency", "intervals", "simulator", "data", "alerts"]
     assert steps(Plan(tmp_path, tmp_path))[4].without is not None
+
+
+@pytest.mark.parametrize(
+    ("state", "exit_code"), [(State.DONE, 0), (State.LEFT_OUT, 0), (State.FAILED, 1), (State.MISSING, 1)]
+)
+def test_the_exit_code_tells(state: State, exit_code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = Outcome(Step("data"), state, figures={"images a second": 100})
+    monkeypatch.setattr("hipseg.evaluation.everything.run.run_all", lambda *_args, **_options: [outcome])
+    arguments = ["benchmark", "all", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert execute(arguments) == exit_code
+    assert (tmp_path / "out" / "benchmarks.html").is_file()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -87,11 +88,17 @@ def _refuse_other_data(baseline: Side, candidate: Side) -> None:
     if None not in names and names[0] != names[1]:
         what = f"made on different data ('{names[0]}' and '{names[1]}')"
         raise UsageError(what, where=_both(baseline, candidate), expected=_SAME)
-    for key in _CHECKSUMS:
-        sums = [record.get(key) for record in records]
-        if None not in sums and sums[0] != sums[1]:
-            mend = "evaluate both again on one state of the data"
-            raise UsageError("the data changed in between", where=_both(baseline, candidate), mend=mend)
+    first, second = (dict(_checksums(record)) for record in records)
+    if any(first[part] != second[part] for part in first.keys() & second.keys()):
+        mend = "evaluate both again on one state of the data"
+        raise UsageError("the data changed in between", where=_both(baseline, candidate), mend=mend)
+
+
+def _checksums(record: Mapping[str, Any], part: str = "") -> Iterator[tuple[str, str]]:
+    """Of the data, or of each data set where there are several."""
+    yield from ((f"{part} {key}", record[key]) for key in _CHECKSUMS if record.get(key) is not None)
+    for name, inner in (record.get("parts") or {}).items():
+        yield from _checksums(inner, name)
 
 
 def _refuse_split_patients(baseline: Side, candidate: Side) -> None:
