@@ -20,6 +20,9 @@ VALIDATION = "validation"
 
 _SIMULATION = "SimulationSource"
 
+_CIRCUMSTANCES = ("command", "request", "settings", "versions", "unused_predictions")
+"""Of an evaluation: they name folders of the machine it ran on, and stay out of the model file."""
+
 
 def training_data(training: DictConfig, *, allow_unknown: bool = False) -> Iterator[dict[str, Any]]:
     """One entry a source of a run: name, number of cases, licence, attribution, source and a checksum of its cases.
@@ -147,4 +150,4 @@ def _evaluated(file: Path) -> dict[str, Any]:
     data = content.get("data") if isinstance(content, dict) else None
     if not isinstance(data, Mapping) or not {"name", "split"} <= data.keys():
         raise UsageError("holds no figures", where=file, expected=expected)
-    return dict(content)
+    return {key: value for key, value in content.items() if key not in _CIRCUMSTANCES}

@@ -267,6 +267,14 @@ def test_a_foreign_network_is_understood_through_its_mapping(
     assert found["calibration"]["femoral_artery"]["brier"] < 0.2
 
 
+def test_a_foreign_network_without_a_mapping_is_told_to_bring_one(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = write_foreign(tmp_path / "network.onnx", end="Identity", sure=1.0)
+    assert evaluate(dataset, "--model", network, "--out", tmp_path / "out.json") == 4
+    assert "--mapping" in capsys.readouterr().err
+
+
 def test_another_input_size_is_undone(dataset: Path, tmp_path: Path) -> None:
     network = write_foreign(tmp_path / "network.onnx", end="Identity", sure=1.0)
     (tmp_path / "mapping.yaml").write_text(f"{FOREIGN_MAPPING}input: {{size: [100, 160], resize: pad}}")

@@ -6,12 +6,13 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from hipseg.errors import UsageError
+from hipseg.errors import ModelError, UsageError
 from hipseg.evaluation.predictors.foreign import ForeignModel
 from hipseg.evaluation.predictors.mapping import LabelMapping, read_mapping
 from hipseg.evaluation.predictors.mask_folder import MaskFolder
 from hipseg.evaluation.predictors.predictor import Predictor
 from hipseg.evaluation.predictors.released import ReleasedModel
+from hipseg.runtime.contract import METADATA_KEY
 from hipseg.runtime.models import DEFAULT_MODEL, MODEL_FILE
 
 
@@ -55,7 +56,18 @@ def _open(choice: PredictorChoice) -> Predictor:
         if choice.model is None:
             raise UsageError("a mapping without a model", where="--mapping", mend="name the ONNX file with --model")
         return ForeignModel(Path(choice.model), mapping, num_threads=choice.num_threads)
-    return ReleasedModel(choice.model or DEFAULT_MODEL, num_threads=choice.num_threads)
+    return _released(choice)
+
+
+def _released(choice: PredictorChoice) -> ReleasedModel:
+    """A model of the contract; one of other people is told what it lacks."""
+    try:
+        return ReleasedModel(choice.model or DEFAULT_MODEL, num_threads=choice.num_threads)
+    except ModelError as error:
+        if METADATA_KEY not in error.what:
+            raise
+        mend = "a foreign model needs a mapping file: --mapping"
+        raise ModelError(error.what, where=error.where, expected=error.expected, mend=mend) from error
 
 
 def _mask_folder(model: str | None) -> Path | None:
