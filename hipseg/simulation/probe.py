@@ -225,7 +225,7 @@ def draw_probe(config: SimulationConfig, patient: Patient, view: str, rng: np.ra
 
 def draw_pose(patient: Patient, view: str, rng: np.random.Generator) -> Pose:
     """Where an operator would hold the probe for a view, give or take."""
-    tilt, rock = math.radians(rng.normal(0, 3)), math.radians(rng.normal(0, 2.5))
+    tilt, rock = math.radians(rng.normal(0, 3)), math.radians(rng.normal(0, 4.0))
     if view == "transverse":
         middle_mm = rng.uniform(patient.artery.x_mm + 3, 2)
         return Pose(middle_mm, rng.uniform(-11, 4), math.radians(rng.normal(0, 8)), tilt, rock, -patient.head_depth_mm)

@@ -70,8 +70,8 @@ def draw_look(config: SimulationConfig, rng: np.random.Generator) -> Look:
     return Look(
         vendor=name,
         gain_db=rng.uniform(*config.gain_db),
-        near_db=rng.uniform(2, 9),
-        far_db=rng.uniform(-22, -7),
+        near_db=rng.uniform(2, 10),
+        far_db=rng.uniform(-20, -5),
         dynamic_range_db=rng.uniform(*config.dynamic_range_db) + vendor.range_shift_db,
         gamma=rng.uniform(*vendor.gamma),
         toe=rng.uniform(*vendor.toe),
@@ -98,7 +98,8 @@ def compress(amplitude: Array, look: Look, probe: Probe, streaks_L: Array) -> Ar
     """
     level_db = cv2.log(np.maximum(amplitude, 1e-6)) * np.float32(20 / np.log(10))
     share = probe.range_mm / np.float32(probe.depth_mm)
-    level_db += look.gain_db + look.near_db * (1 - share) ** 2 + look.far_db * share**2
+    rise = smooth_step(probe.range_mm, 0.5, 6.0)
+    level_db += look.gain_db + look.near_db * rise * (1 - share) ** 2 + look.far_db * share**2
     level_db += look.streaks * streaks_L - _side_loss_db(look, probe)
     level_db -= look.contact_db * cv2.exp(-((probe.range_mm / np.float32(_CONTACT_MM)) ** 1.5))
     if look.lost_contact is not None:

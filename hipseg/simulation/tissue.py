@@ -65,15 +65,15 @@ class Acoustic(NamedTuple):
 
 
 ACOUSTICS: dict[Material, Acoustic] = {
-    Material.CONNECTIVE: Acoustic(-2, 1.25, 3.2, 0.34, 0.9, 0.02),
+    Material.CONNECTIVE: Acoustic(-2, 1.25, 3.4, 0.4, 0.9, 0.02),
     Material.SKIN: Acoustic(-6, 0.8, 12.0, 0.25, 1.2, 0.02),
-    Material.FAT: Acoustic(3, 1.3, 4.2, 0.32, 0.7, 0.02),
-    Material.PSOAS: Acoustic(-12, 1.5, 4.6, 0.44, 0.95),
-    Material.SARTORIUS: Acoustic(-8, 1.45, 4.6, 0.44, 0.95),
-    Material.RECTUS: Acoustic(-8, 1.45, 4.6, 0.44, 0.95),
-    Material.PECTINEUS: Acoustic(-9, 1.3, 4.0, 0.46, 0.95),
+    Material.FAT: Acoustic(3, 1.3, 4.4, 0.38, 0.7, 0.02),
+    Material.PSOAS: Acoustic(-12, 1.5, 4.8, 0.52, 0.95),
+    Material.SARTORIUS: Acoustic(-8, 1.45, 4.8, 0.52, 0.95),
+    Material.RECTUS: Acoustic(-8, 1.45, 4.8, 0.52, 0.95),
+    Material.PECTINEUS: Acoustic(-9, 1.3, 4.4, 0.54, 0.95),
     Material.TENDON: Acoustic(-4, 0.8, 2.0, 0.31, 1.2),
-    Material.DEEP_FAT: Acoustic(-4, 0.95, 6.0, 0.5, 0.8),
+    Material.DEEP_FAT: Acoustic(-4, 0.95, 6.0, 0.6, 0.8),
     Material.NERVE: Acoustic(-0.5, 0.55, 0.9, 0.35, 0.9),
     Material.VESSEL_WALL: Acoustic(-8, 0.3, 2.0, 0.31, 0.6),
     Material.ARTERY: Acoustic(-34, 0.2, 2.0, 2.0, 0.18),
