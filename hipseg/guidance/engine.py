@@ -12,6 +12,7 @@ from hipseg import anatomy
 from hipseg.frame import ScanRegion, Spacing
 from hipseg.guidance.alerts import ActiveAlert, AlertEvent, AlertMonitor, Signals
 from hipseg.guidance.config import GuidanceConfig, ViewConfig
+from hipseg.guidance.flow import FlowRegion
 from hipseg.guidance.geometry import Points, ScanPlane, angle_to_skin_deg, distances_to
 from hipseg.guidance.measurements import (
     Distances,
@@ -22,6 +23,9 @@ from hipseg.guidance.measurements import (
     path_ahead,
 )
 from hipseg.guidance.needle import find_needle
+from hipseg.guidance.path import PathCone
+from hipseg.guidance.reach import Suggestion
+from hipseg.guidance.recess import RecessTrend
 from hipseg.guidance.structures import NOT_FOUND, Scene, StructureFinding
 from hipseg.guidance.target import Target, find_target
 from hipseg.guidance.tracking import NeedleState, NeedleTracker, TrackedNeedle
@@ -59,6 +63,15 @@ class Guidance:
         distances, measurements: None inside where not known.
         alerts: that stand, most urgent first.
         events: what changed with this frame.
+        distances_sigma, measurements_sigma: standard deviation of each number of `distances` and `measurements`,
+            in its own unit; None where the number is None.
+        path: where the needle goes if pushed on; None unless the tip is known.
+        suggestion: a way to the target; None without one.
+        recess: its change over time.
+        effusion: whether the neck-capsule distance fulfils the configured definition; None when not measurable.
+        flow: what colour Doppler has shown so far, where it lies now.
+        doppler: what is said of this frame's colour, such as an assumed colour map; None when the frame is grey.
+        wrong_side: the needle comes from the side that the approach does not use; None when not known.
     """
 
     frame: int
@@ -74,6 +87,15 @@ class Guidance:
     measurements: Measurements
     alerts: tuple[ActiveAlert, ...]
     events: tuple[AlertEvent, ...]
+    distances_sigma: Distances = field(default_factory=Distances)
+    measurements_sigma: Measurements = field(default_factory=Measurements)
+    path: PathCone | None = None
+    suggestion: Suggestion | None = None
+    recess: RecessTrend = field(default_factory=RecessTrend)
+    effusion: bool | None = None
+    flow: tuple[FlowRegion, ...] = ()
+    doppler: str | None = None
+    wrong_side: bool | None = None
 
 
 class GuidanceEngine:

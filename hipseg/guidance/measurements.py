@@ -28,6 +28,10 @@ class Distances:
     tip_to_bone: float | None = None
     path_to_vessel: float | None = None
     path_miss_target: float | None = None
+    tip_to_labrum: float | None = None
+    tip_to_flow: float | None = None
+    path_to_nerve: float | None = None
+    path_to_flow: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,10 @@ class Measurements:
     neck_capsule_distance_mm: float | None = None
     capsule_thickness_mm: float | None = None
     recess_area_mm2: float | None = None
+    recess_width_mm: float | None = None
+    artery_diameter_mm: float | None = None
+    vein_diameter_mm: float | None = None
+    hyperaemia: float | None = None
 
 
 def clearance_mm(scene: Scene, points_mm: Points, class_ids: tuple[int, ...]) -> float | None:

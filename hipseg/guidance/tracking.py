@@ -36,6 +36,11 @@ class TrackedNeedle:
         entry_mm: where the needle comes into the image.
         velocity_mm_s: [2], None until it is known.
         shaft: as seen in this very frame, also while the tip is not.
+        sigma_along_mm, sigma_across_mm: of the tip, along the needle and across it: its ellipse.
+        sigma_direction_deg: of the line's direction.
+        bend_mm: how far the shaft's middle lies off the straight line between its ends; positive to the right of
+            the way the needle goes.
+        unproven: something like a needle that has not moved along its own axis yet, so may be an interface.
     """
 
     state: NeedleState
@@ -45,6 +50,11 @@ class TrackedNeedle:
     entry_mm: Points | None = None
     velocity_mm_s: Points | None = None
     shaft: Shaft | None = None
+    sigma_along_mm: float | None = None
+    sigma_across_mm: float | None = None
+    sigma_direction_deg: float | None = None
+    bend_mm: float | None = None
+    unproven: Shaft | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from hipseg.runtime.segmentation import Segmentation
 
 HIP = DrawnScene()
 DISTANCES = ["tip_to_target", "tip_to_artery", "tip_to_vein", "tip_to_nerve", "tip_to_bone", "path_to_vessel",
-             "path_miss_target"]  # fmt: skip
-MEASUREMENTS = ["neck_capsule_distance_mm", "capsule_thickness_mm", "recess_area_mm2"]
+             "path_miss_target", "tip_to_labrum", "tip_to_flow", "path_to_nerve", "path_to_flow"]  # fmt: skip
+MEASUREMENTS = ["neck_capsule_distance_mm", "capsule_thickness_mm", "recess_area_mm2", "recess_width_mm",
+                "artery_diameter_mm", "vein_diameter_mm", "hyperaemia"]  # fmt: skip
 
 
 def step(engine: GuidanceEngine, drawn: DrawnScene, index: int = 0, **changes: Any) -> Guidance:
