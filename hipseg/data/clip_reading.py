@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,11 +70,14 @@ class OpenClip:
         self._source.close()
 
 
-_open: OrderedDict[tuple[int, str, int], OpenClip] = OrderedDict()
+# By process: a forked one would share the position in its parent's open files. What it inherits it neither uses nor
+# lets go of, for closing a video waits for decoder threads that were not forked along.
+_open: dict[int, OrderedDict[tuple[str, int], OpenClip]] = {}
+_one_at_a_time = threading.Lock()
 
 
 def read_clip_frame(path: Path, index: int) -> ImageHW:
-    """One frame of a clip, grey uint8 [H, W]; the last clips stay open.
+    """One frame of a clip, grey uint8 [H, W]; the last clips stay open. Threads may share them.
 
     Raises:
         SourceError: the clip is missing, damaged, or has no such frame.
@@ -82,11 +86,16 @@ def read_clip_frame(path: Path, index: int) -> ImageHW:
         changed_ns = path.stat().st_mtime_ns
     except OSError as error:
         raise SourceError(f"cannot be read ({error.strerror})", where=path) from error
-    # A forked process would share the position in its parent's open file: each opens its own.
-    key = (os.getpid(), str(path), changed_ns)
-    if key not in _open:
-        _open[key] = OpenClip(path)
-        while len(_open) > _MAX_OPEN:
-            _open.popitem(last=False)[1].close()
-    _open.move_to_end(key)
-    return _open[key].frame(index)
+    with _one_at_a_time:
+        return _kept_open(path, changed_ns).frame(index)
+
+
+def _kept_open(path: Path, changed_ns: int) -> OpenClip:
+    own = _open.setdefault(os.getpid(), OrderedDict())
+    key = (str(path), changed_ns)
+    if key not in own:
+        own[key] = OpenClip(path)
+        while len(own) > _MAX_OPEN:
+            own.popitem(last=False)[1].close()
+    own.move_to_end(key)
+    return own[key]

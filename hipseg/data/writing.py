@@ -17,7 +17,17 @@ import cv2
 import numpy as np
 
 from hipseg.anatomy import IGNORED, NUM_CLASSES
-from hipseg.data.reading import CASES, JOURNAL, MANIFEST, ImageHW, LabelsHW, file_sha256, read_case, refuse_leakage
+from hipseg.data.reading import (
+    CASES,
+    JOURNAL,
+    MANIFEST,
+    ImageHW,
+    LabelsHW,
+    file_sha256,
+    ids_in,
+    read_case,
+    refuse_leakage,
+)
 from hipseg.data.records import Case, DatasetManifest, Merged, PointXY
 from hipseg.errors import OutputError, SourceError
 from hipseg.io.masks import encode_mask
@@ -305,8 +315,7 @@ def _check_labels(labels_HW: LabelsHW | None, shape_HW: tuple[int, ...], *, wher
         return
     if labels_HW.dtype != np.uint8 or labels_HW.shape != shape_HW:
         raise SourceError(f"a mask of {labels_HW.dtype} {labels_HW.shape}", where=where, expected=f"uint8 {shape_HW}")
-    present = np.flatnonzero(np.bincount(labels_HW.ravel(), minlength=256)).tolist()
-    strange = set(present) - set(range(NUM_CLASSES)) - {IGNORED}
+    strange = set(ids_in(labels_HW)) - set(range(NUM_CLASSES)) - {IGNORED}
     if strange:
         raise SourceError(f"mask ids {sorted(strange)}", where=where, expected=f"0-{NUM_CLASSES - 1} or {IGNORED}")
 

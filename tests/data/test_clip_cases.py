@@ -13,7 +13,7 @@ import pytest
 from recordings import save, speckle_clip, ultrasound_dataset, write_video
 from small_scenes import PARTIAL
 
-from hipseg.data.clip_reading import OpenClip
+from hipseg.data.clip_reading import OpenClip, read_clip_frame
 from hipseg.data.manifest import Case, DatasetWriter, load_dataset, read_image, read_labels
 from hipseg.errors import SourceError
 
@@ -90,8 +90,11 @@ def read_all(root: str) -> list[int]:
     return [int(read_image(Path(root), case)[0, 0]) for case in cases]
 
 
-def test_a_forked_worker_reads_with_a_file_of_its_own(clip_set: Path) -> None:
+def test_a_forked_worker_reads_with_files_of_its_own(clip_set: Path, tmp_path: Path) -> None:
     _, cases = load_dataset(clip_set)
+    for number in range(5):  # more than stay open, and videos have threads that are not forked along
+        write_video(tmp_path / f"{number}.mp4", speckle_clip(NUM_FRAMES))
+        read_clip_frame(tmp_path / f"{number}.mp4", 0)
     read_image(clip_set, cases[0])
     with multiprocessing.get_context("fork").Pool(2) as pool:
         assert pool.map(read_all, [str(clip_set)] * 4) == [[30, 80, 120]] * 4

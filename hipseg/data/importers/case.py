@@ -64,7 +64,7 @@ class ImportedCase:
 
     Attributes:
         id, patient, split: as in `records.Case`.
-        load: decodes the image and its annotation; called once, in order, so that memory stays flat. Raises
+        load: decodes the image and its annotation; called once, a few at a time, so that memory stays flat. Raises
             SourceError where this one case is broken; None for a case that is left out on purpose.
     """
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,10 @@ from hipseg.errors import SourceError
 from hipseg.io.writing import write_atomically
 
 REPORT = "import.json"
+_NUM_READERS, _NUM_AHEAD = 2, 8
 
 Progress = Callable[[int, int], None]
+Loading = Future[Annotated | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,10 @@ def take_in(
     """
     writer = DatasetWriter(out, manifest, overwrite=overwrite)
     num_left_out, overlapping = 0, list[str]()
-    with writer:
-        for done, case in enumerate(cases, start=1):
+    with writer, closing(_loaded_ahead(cases, writer)) as loading:
+        for done, (case, loaded) in enumerate(zip(cases, loading, strict=True), start=1):
             with refusals.noting(case.id):
-                annotated = None if case.id in writer else case.load()
+                annotated = loaded.result()
                 if annotated is not None:
                     _add(writer, case, annotated)
                     overlapping += [case.id] if annotated.num_overlapping else []
@@ -82,6 +87,25 @@ def take_in(
         intake = Intake(num_cases, num_left_out, tuple(refusals), tuple(overlapping))
         _write_report(out, intake, origin or {})
     return intake
+
+
+def _loaded_ahead(cases: Sequence[ImportedCase], writer: DatasetWriter) -> Generator[Loading, None, None]:
+    """Cases being read, in order, a few ahead of the one that is written: decoders leave Python's lock alone."""
+    with ThreadPoolExecutor(max_workers=_NUM_READERS) as reader:
+        ahead: deque[Loading] = deque()
+        try:
+            for case in cases:
+                ahead.append(reader.submit(_no_load if case.id in writer else case.load))
+                if len(ahead) > _NUM_AHEAD:
+                    yield ahead.popleft()
+            while ahead:
+                yield ahead.popleft()
+        finally:
+            reader.shutdown(wait=True, cancel_futures=True)
+
+
+def _no_load() -> None:
+    """For a case that is in already."""
 
 
 def _add(writer: DatasetWriter, case: ImportedCase, annotated: Annotated) -> Case:

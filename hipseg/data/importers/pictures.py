@@ -12,7 +12,7 @@ import numpy as np
 from hipseg.anatomy import BACKGROUND, CLASS_NAMES, IGNORED, structure_named
 from hipseg.data.importers.case import Annotated, ImportedCase, files_of, read_grey
 from hipseg.data.importers.margins import without_margins
-from hipseg.data.reading import LabelsHW, read_indexed_png
+from hipseg.data.reading import LabelsHW, ids_in, read_indexed_png
 from hipseg.data.splits import assign_groups, consecutive_runs, join_look_alikes, thumbnail
 from hipseg.errors import SourceError, UsageError, nearest_name
 
@@ -65,7 +65,7 @@ class IndexedPngFolder:
         return Annotated(image_HW=image_HW[box], labels_HW=labels_HW[box], hip_view=self._hip_view)
 
     def _relabel(self, values_HW: LabelsHW, where: Path) -> LabelsHW:
-        strange = set(np.unique(values_HW).tolist()) - set(self._known)
+        strange = set(ids_in(values_HW)) - set(self._known)
         if strange:
             raise SourceError(f"mask values {sorted(strange)}", where=where, expected=f"values {self._known}")
         return self._ids[values_HW]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -17,7 +16,7 @@ from hipseg.anatomy import CLASS_NAMES
 from hipseg.data.importers.case import Importer
 from hipseg.data.importers.intake import Intake, Progress, take_in
 from hipseg.data.importers.refusals import Refusals
-from hipseg.data.reading import load_dataset, read_labels
+from hipseg.data.reading import ids_in, load_dataset, read_labels
 from hipseg.data.records import SPLITS, Case, DatasetManifest
 from hipseg.errors import UsageError, nearest_name
 
@@ -127,5 +126,5 @@ def _count(root: Path, cases: list[Case]) -> SplitCount:
 
 def _classes_shown(root: Path, case: Case) -> Iterable[str]:
     labels_HW = read_labels(root, case)
-    ids = [] if labels_HW is None else np.unique(labels_HW).tolist()
+    ids = [] if labels_HW is None else ids_in(labels_HW)
     return [CLASS_NAMES[id] for id in ids if 0 < id < len(CLASS_NAMES)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -79,19 +80,22 @@ class FileIndex:
 
 
 def files_below(root: Path) -> Iterator[Path]:
-    """All regular files below a folder by name, without hidden ones; links that lead out of it are passed over."""
+    """All regular files below a folder by name, without hidden ones; links out of it or to folders are passed over."""
     real_root = root.resolve()
-    for path in sorted(root.rglob("*")):
-        if any(part.startswith(".") for part in path.relative_to(root).parts):
-            continue
-        if path.is_file() and path.resolve().is_relative_to(real_root):
-            yield path
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in names if not name.startswith(".")):
+            path = Path(folder, name)
+            is_link = path.is_symlink()
+            if path.is_file() and (not is_link or path.resolve().is_relative_to(real_root)):
+                yield path
 
 
 def relative_name(path: Path, root: Path) -> str:
     """How a file is called inside a source, without its ending."""
-    resolved, real_root = path.resolve(), root.resolve()
-    relative = resolved.relative_to(real_root) if resolved.is_relative_to(real_root) else Path(path.name)
+    if not path.is_relative_to(root):
+        path, root = path.resolve(), root.resolve()
+    relative = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
     return relative.with_suffix("").as_posix()
 
 

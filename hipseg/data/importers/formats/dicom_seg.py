@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -158,14 +159,16 @@ class _Segmentation:
         return drawings
 
 
-@functools.lru_cache(maxsize=2)
-def _opened(path: Path) -> Any:
+@functools.lru_cache(maxsize=4)
+def _opened(path: Path, thread: int) -> Any:
+    """An open segmentation; highdicom's belong to the thread that opened them."""
+    del thread
     return highdicom.seg.segread(path, lazy_frame_retrieval=True)
 
 
 def _pixels(path: Path, place: _Place, num_frames: int) -> np.ndarray:
     """Shares of all segments on one source frame, [H, W, S]."""
-    segmentation = _opened(path)
+    segmentation = _opened(path, threading.get_ident())
     options = {"ignore_spatial_locations": True, "assert_missing_frames_are_empty": True}
     if num_frames == 1:
         return np.asarray(segmentation.get_pixels_by_source_instance([place.instance], **options)[0])

@@ -7,14 +7,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from hipseg.anatomy import CLASS_NAMES, IGNORED, STRUCTURES
 from hipseg.data.importers.drawing import Drawing, SourceCase, SourceExport, SourceFrame
 from hipseg.data.importers.formats.picture_pairs import Pair, find_pairs, mask_modes, read_pair
 from hipseg.data.importers.refusals import Refusals
-from hipseg.data.reading import LabelsHW, read_indexed_png
+from hipseg.data.reading import LabelsHW, ids_in, read_indexed_png
 from hipseg.errors import SourceError
 
 _NAME_FILES = ("labels.json", "dataset.json", "classes.json")
@@ -53,8 +52,7 @@ def _drawings(mask: Path, names: Mapping[int, str]) -> list[Drawing]:
 
 def drawings_of(values_HW: LabelsHW, names: Mapping[int, str]) -> list[Drawing]:
     """A region for each value of a label map, uint8 [H, W], except 0; values without a name are called by number."""
-    present = np.flatnonzero(np.bincount(values_HW.ravel(), minlength=256)).tolist()
-    return [Drawing(names.get(value, str(value)), values_HW == value) for value in present if value != 0]
+    return [Drawing(names.get(value, str(value)), values_HW == value) for value in ids_in(values_HW) if value != 0]
 
 
 def _value_names(source: Path) -> Mapping[int, str]:
