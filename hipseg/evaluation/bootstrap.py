@@ -110,7 +110,9 @@ def quantile_interval(values: Floats, patients: Ints, quantile: float) -> Interv
 
 
 def area_interval(scores: Floats, positive: npt.NDArray[np.bool_], patients: Ints) -> Interval | None:
-    """Of the area under the ROC curve."""
+    """Of the area under the ROC curve; None where all scores are apart: no resample then differs."""
+    if area_under_curve(scores, positive, np.ones((1, len(scores))))[0] in (0, 1):
+        return None
     return patient_interval(
         lambda weights: area_under_curve(scores, positive, weights[:, patients]), int(patients.max()) + 1
     )

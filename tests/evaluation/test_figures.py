@@ -61,6 +61,7 @@ def test_scores_apart_have_an_area_of_one() -> None:
     high = values([(f"h{index}", f"h{index}", 0.9) for index in range(6)])
     low = values([(f"l{index}", f"l{index}", 0.1) for index in range(6)])
     assert area_figure(high, low)["value"] == 1.0
+    assert area_figure(high, low)["interval"] is None
     assert area_figure(low, high)["value"] == 0.0
     assert area_figure(high, high)["value"] == 0.5
 
