@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hipseg.data.augment import Augmentation, AugmentConfig
 from hipseg.data.records import DatasetManifest
-from hipseg.data.sources import CaseReader, Source, manifests_of
+from hipseg.data.sources import CaseReader, DiskSource, Source, manifests_of
 from hipseg.data.stream import Batch, CaseSet, SampleStream
 
 
@@ -77,6 +77,7 @@ class HipDataModule(LightningDataModule):
         seed: of the training stream.
         negatives: part of the training samples spoiled into images that are no hip view.
         cache_megabytes: decoded images kept in memory for each validation and test set.
+        fold: of cross-validation, for all data sets: see `hipseg data split --folds`.
     """
 
     def __init__(
@@ -94,10 +95,14 @@ class HipDataModule(LightningDataModule):
         seed: int = 0,
         negatives: float = 0.1,
         cache_megabytes: int = 512,
+        fold: int | None = None,
     ) -> None:
         super().__init__()
         self.sources, self._weights = dict(train), dict(weights)
-        self._validation, self._test = list(validation), list(test)
+        self._validation, self._test, self._fold = list(validation), list(test), fold
+        for source in self.sources.values():
+            if isinstance(source, DiskSource) and fold is not None:
+                source.fold = fold
         config = augment if isinstance(augment, AugmentConfig) else AugmentConfig.from_mapping(augment or {})
         self.stream = SampleStream(
             self.sources, weights, Augmentation(config), grid_size=grid_size, seed=seed, negatives=negatives
@@ -145,7 +150,9 @@ class HipDataModule(LightningDataModule):
 
     def _read(self, split: str, roots: Sequence[str]) -> None:
         if split not in self.readers:
-            self.readers[split] = [CaseReader(root, split, cache_megabytes=self._cache_megabytes) for root in roots]
+            self.readers[split] = [
+                CaseReader(root, split, fold=self._fold, cache_megabytes=self._cache_megabytes) for root in roots
+            ]
 
     def _fixed(self, split: str) -> DataLoader[Batch]:
         cases: Dataset[Batch] = CaseSet(self.readers.get(split, []), grid_size=self._grid_size)

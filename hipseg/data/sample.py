@@ -65,6 +65,21 @@ def sample_of_case(case: Case, manifest: DatasetManifest, image_HW: ImageHW, lab
     )
 
 
+def scaled(sample: Sample, scale_xy: tuple[float, float]) -> Sample:
+    """A sample whose image and mask have been resized: landmarks and scale follow.
+
+    Args:
+        sample: landmarks and scale are those of the image before.
+        scale_xy: pixels now for each pixel before, along columns and rows.
+    """
+    if scale_xy == (1.0, 1.0):
+        return sample
+    (scale_x, scale_y), (row_mm, column_mm) = scale_xy, sample.spacing_mm
+    landmarks_K3 = sample.landmarks_K3.copy()
+    landmarks_K3[:, :2] = (landmarks_K3[:, :2] + 0.5) * scale_xy - 0.5
+    return dataclasses.replace(sample, landmarks_K3=landmarks_K3, spacing_mm=(row_mm / scale_y, column_mm / scale_x))
+
+
 def membership(annotated: Sequence[str], merged: Mapping[str, Sequence[str]]) -> MembershipCC:
     """What each annotation id may stand for, bool [C, C].
 

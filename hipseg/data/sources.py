@@ -10,10 +10,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hipseg.anatomy import BACKGROUND, CLASS_NAMES
-from hipseg.data.reading import ImageHW, LabelsHW, load_dataset, read_image, read_labels
-from hipseg.data.records import Case, DatasetManifest
-from hipseg.data.sample import IN_IMAGE, Sample, landmark_array, membership, sample_of_case
+from hipseg.anatomy import CLASS_NAMES
+from hipseg.data.pixel_store import STORES, open_store
+from hipseg.data.reading import load_dataset
+from hipseg.data.records import DatasetManifest
+from hipseg.data.sample import IN_IMAGE, Sample, landmark_array, membership, sample_of_case, scaled
+from hipseg.data.splitting import cases_of_fold
 from hipseg.errors import SourceError, UsageError, nearest_name
 
 BYTES_A_MEGABYTE = 2**20
@@ -32,60 +34,57 @@ class Source(Protocol):
 
 
 class CaseReader:
-    """The cases of one split of a data set, decoded; as many as fit are kept in memory.
-
-    They are decoded when the reader is made, so that worker processes forked later share the memory.
+    """The cases of one split of a data set, decoded.
 
     Args:
         root: folder of the data set.
         split: "train", "val" or "test".
-        cache_megabytes: how much decoded data to keep; the rest is read again each time.
+        fold: of cross-validation, which replaces the splits "train" and "val" (see `splitting.lay_out_folds`).
+        store: where decoded pixels are kept, one of `pixel_store.STORES`.
+        longest_side: larger images are shrunk to it, pixels; None keeps all as they are.
+        cache_megabytes: how much decoded data to keep in memory; the rest is read again each time.
 
     Raises:
         SourceError: the data set is not valid, or has no case in this split.
+        UsageError: there is no such store.
     """
 
-    def __init__(self, root: str | Path, split: str, *, cache_megabytes: int = 2048) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        *,
+        fold: int | None = None,
+        store: str = "memory",
+        longest_side: int | None = None,
+        cache_megabytes: int = 2048,
+    ) -> None:
+        if store not in STORES:
+            raise UsageError(f"no store '{store}'", mend=nearest_name(store, STORES))
         self.root = Path(root)
         self.manifest, cases = load_dataset(self.root)
-        self.cases = [case for case in cases if case.split == split]
+        chosen = cases if fold is None else cases_of_fold(self.root, cases, split, fold)
+        self.cases = [case for case in chosen if fold is not None or case.split == split]
         if not self.cases:
             raise SourceError(f"no case in split '{split}'", where=self.root)
-        self._kept: dict[int, tuple[ImageHW, LabelsHW | None]] = {}
-        self._fill(cache_megabytes * BYTES_A_MEGABYTE)
+        num_bytes = cache_megabytes * BYTES_A_MEGABYTE
+        self._store = open_store(self.root, self.cases, store=store, longest_side=longest_side, num_bytes=num_bytes)
 
     def __len__(self) -> int:
         return len(self.cases)
 
     def sample(self, index: int) -> Sample:
         """The case at a position. Raises SourceError when its files cannot be read."""
-        image_HW, labels_HW = self._kept.get(index) or self._decode(self.cases[index])
-        return sample_of_case(self.cases[index], self.manifest, image_HW, labels_HW)
-
-    def _fill(self, num_bytes: int) -> None:
-        for index, case in enumerate(self.cases):
-            image_HW, labels_HW = self._decode(case)
-            num_bytes -= image_HW.nbytes + (0 if labels_HW is None else labels_HW.nbytes)
-            if num_bytes < 0:
-                return
-            self._kept[index] = image_HW, labels_HW
-
-    def _decode(self, case: Case) -> tuple[ImageHW, LabelsHW | None]:
-        image_HW, labels_HW = read_image(self.root, case), read_labels(self.root, case)
-        if labels_HW is not None and labels_HW.shape != image_HW.shape:
-            raise SourceError(
-                f"a mask of {labels_HW.shape}", where=self.root / str(case.mask), expected=f"{image_HW.shape}"
-            )
-        return image_HW, labels_HW
+        image_HW, labels_HW, scale_xy = self._store[index]
+        return scaled(sample_of_case(self.cases[index], self.manifest, image_HW, labels_HW), scale_xy)
 
 
 class DiskSource:
     """Draws evenly from the cases of a data set on disk.
 
     Args:
-        root, split, cache_megabytes: as in `CaseReader`.
-        unknown_is_background: takes what nobody annotated as background. Wrong, and here for one purpose: to measure
-            what partial labels are worth (configs/experiment/unknown_as_background.yaml).
+        root, split, fold, store, longest_side, cache_megabytes: as in `CaseReader`. Training images are shrunk to
+            640 pixels: even zoomed in by half they are finer than the grid, and no file is read far.
     """
 
     def __init__(
@@ -93,16 +92,25 @@ class DiskSource:
         root: str | Path,
         *,
         split: str = "train",
+        fold: int | None = None,
+        store: str = "auto",
+        longest_side: int | None = 640,
         cache_megabytes: int = 2048,
-        unknown_is_background: bool = False,
     ) -> None:
-        self._root, self._split, self._cache_megabytes = root, split, cache_megabytes
-        self._unknown_is_background = unknown_is_background
+        self._root, self._split, self.fold = root, split, fold
+        self._store, self._longest_side, self._cache_megabytes = store, longest_side, cache_megabytes
 
     @functools.cached_property
     def reader(self) -> CaseReader:
         """The cases drawn from. Raises SourceError as `CaseReader`."""
-        return CaseReader(self._root, self._split, cache_megabytes=self._cache_megabytes)
+        return CaseReader(
+            self._root,
+            self._split,
+            fold=self.fold,
+            store=self._store,
+            longest_side=self._longest_side,
+            cache_megabytes=self._cache_megabytes,
+        )
 
     def prepare(self) -> None:
         """Reads the data set. Raises SourceError as `CaseReader`."""
@@ -110,10 +118,7 @@ class DiskSource:
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """One case of the split."""
-        sample = self.reader.sample(int(rng.integers(len(self.reader))))
-        if self._unknown_is_background:
-            sample.membership_CC[BACKGROUND] = np.arange(len(CLASS_NAMES)) == BACKGROUND
-        return sample
+        return self.reader.sample(int(rng.integers(len(self.reader))))
 
 
 class SimulationSource:

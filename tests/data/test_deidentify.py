@@ -144,7 +144,7 @@ def test_pictures_and_videos_lose_banner_and_metadata(tmp_path: Path) -> None:
     assert not picture[:80].any()
     assert_no_secret(tmp_path / "out")
     with closing(open_source(str(tmp_path / "out" / "recording_0002.mkv"), SourceOptions())) as source:
-        frames = [frame.image_HW for frame in source]
+        frames = [frame.image_HW for frame in source.frames()]
     assert len(frames) == 4
     assert frames[0][:80].max() < 8
     assert np.abs(frames[0][92:328, 122:438].astype(int) - screen()[92:328, 122:438]).mean() < 4

@@ -7,6 +7,7 @@ import typer
 from hipseg.cli.data.checking import check
 from hipseg.cli.data.deidentifying import deidentify
 from hipseg.cli.data.importing import import_, list_
+from hipseg.cli.data.splitting import split
 
 data = typer.Typer(add_completion=False, no_args_is_help=True, help="Import, check and describe data sets.")
 
@@ -14,3 +15,4 @@ data.command("import")(import_)
 data.command("list")(list_)
 data.command("check")(check)
 data.command("deidentify")(deidentify)
+data.command("split")(split)
