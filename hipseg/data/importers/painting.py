@@ -95,9 +95,13 @@ def _line_pixels(line_xy: np.ndarray, label: str, target: Target, frame: SourceF
     if target.band_mm is None and not set(target.classes) & set(BONES):
         mend = f"say in the mapping '{label}: {{class: {target.names[0]}, width_px: ...}}'"
         raise SourceError(f"'{label}' is an open line of unknown width", where=where, expected="a region", mend=mend)
-    depth_px = BONE_BAND_PX_WITHOUT_SCALE
     if frame.spacing_mm is not None:
         depth_px = (target.band_mm or BONE_BAND_MM) / frame.spacing_mm[0]
+    elif target.band_mm is None:
+        depth_px = BONE_BAND_PX_WITHOUT_SCALE
+    else:
+        mend = f"say width_px for '{label}' in the mapping"
+        raise SourceError(f"a band of {target.band_mm:g} mm without scale", where=where, mend=mend)
     return rasterise.band_below(line_xy, depth_px, height, width)
 
 
