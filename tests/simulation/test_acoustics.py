@@ -58,6 +58,35 @@ def test_the_point_spread_keeps_the_mean_brightness_and_blurs_with_depth() -> No
     assert _lateral_width(field[20:80]) < 0.7 * _lateral_width(field[-80:-20])
 
 
+@pytest.mark.parametrize("depth_mm", [10.0, 20.0, 35.0])
+def test_a_points_image_is_as_wide_as_its_beam(depth_mm: float) -> None:
+    """Standard deviations: the pulse's along the beam; across it, that of the focus plus its growth with distance."""
+    mirrors = np.zeros(PROBE.beam_shape, np.float32)
+    row, line = round(depth_mm / PROBE.sample_mm), PROBE.beam_shape[1] // 2
+    mirrors[row, line] = 1.0
+    beam = a_beam(compounding=1.0, focus_mm=10.0, spread=0.012, lateral_mm=0.25, axial_mm=0.2)
+    nothing = np.zeros((*PROBE.beam_shape, 2), np.float32)
+    field = spread_points(nothing, np.zeros_like(mirrors), mirrors, beam, PROBE)[..., 0]
+    assert _deviation(field.sum(axis=0)) * PROBE.line_mm == pytest.approx(0.25 + 0.012 * (depth_mm - 10), abs=0.05)
+    assert _deviation(field.sum(axis=1)) * PROBE.sample_mm == pytest.approx(0.2, abs=0.02)
+
+
+def _deviation(profile: np.ndarray) -> float:
+    place = np.arange(profile.size)
+    middle = (place * profile).sum() / profile.sum()
+    return float(np.sqrt((((place - middle) ** 2) * profile).sum() / profile.sum()))
+
+
+@pytest.mark.parametrize("frequency_mhz", [4.0, 10.0])
+def test_attenuation_falls_by_its_slope(frequency_mhz: float) -> None:
+    """dB/cm/MHz beyond what is compensated, counted both ways."""
+    probe = replace(PROBE, frequency_mhz=frequency_mhz)
+    tissue = uniform_tissue(np.full(probe.beam_shape, 1.1))
+    gain_db = transmission_db(tissue, no_bone(), a_beam(attenuation_scale=1.0, compensated=0.7), probe)
+    slope_db_per_cm = (gain_db[-20, 5] - gain_db[20, 5]) / ((probe.beam_shape[0] - 40) * probe.sample_mm / 10)
+    assert slope_db_per_cm == pytest.approx(-2 * frequency_mhz * 0.4, rel=0.02)
+
+
 def _lateral_width(field: np.ndarray) -> float:
     """Lag at which the intensity's correlation across beams has fallen to a half, in beams."""
     intensity = (field**2).sum(axis=-1)

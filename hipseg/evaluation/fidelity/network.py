@@ -12,7 +12,8 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 CHANNELS = (12, 24, 32)
-_STEPS, _BATCH, _RATE, _DECAY = 300, 48, 5e-3, 0.02
+STEPS = 300
+_BATCH, _RATE, _DECAY = 48, 5e-3, 0.02
 
 
 class PatchNetwork(nn.Module):
@@ -36,17 +37,17 @@ class PatchNetwork(nn.Module):
 
 
 def fit_network(
-    images_NHW: npt.NDArray[np.uint8], is_real_N: npt.NDArray[np.int64], seed: int
+    images_NHW: npt.NDArray[np.uint8], is_real_N: npt.NDArray[np.int64], seed: int, *, num_steps: int = STEPS
 ) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float64]]:
     """Trains for a fixed number of steps on batches with as many real as simulated images, mirrored at random."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = PatchNetwork()
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=_RATE, total_steps=_STEPS)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=_RATE, total_steps=num_steps)
     kinds = [np.flatnonzero(is_real_N == kind) for kind in (0, 1)]
     labels = torch.tensor([0.0] * (_BATCH // 2) + [1.0] * (_BATCH // 2))
-    for _ in range(_STEPS):
+    for _ in range(num_steps):
         chosen = np.concatenate([rng.choice(kind, _BATCH // 2) for kind in kinds])
         batch = _as_tensor(images_NHW[chosen])
         batch = batch.flip(3) if rng.random() < 0.5 else batch
