@@ -17,7 +17,49 @@ from functools import partial
 from typing import Any
 
 from hipseg.errors import UsageError
+from hipseg.guidance.measuring_config import (
+    OUTER_DIAMETER_MM,
+    Approach,
+    CapsuleFace,
+    FlowConfig,
+    MeasurementConfig,
+    NeedleConfig,
+    ReachConfig,
+    RecessConfig,
+    Side,
+    SmoothingConfig,
+    StructureConfig,
+    TargetConfig,
+    TrackingConfig,
+    ViewConfig,
+    ranged,
+)
 from hipseg.runtime.live.limits import LiveLimits
+
+__all__ = [
+    "WATCH_FOR_LARGE",
+    "AlertLimits",
+    "AlertTiming",
+    "AlertsConfig",
+    "Approach",
+    "CapsuleFace",
+    "FlowConfig",
+    "GuidanceConfig",
+    "MeasurementConfig",
+    "NeedleConfig",
+    "Priority",
+    "ReachConfig",
+    "RecessConfig",
+    "Side",
+    "SmoothingConfig",
+    "StructureConfig",
+    "TargetConfig",
+    "TechnicalAlert",
+    "TrackingConfig",
+    "ViewConfig",
+    "ranged",
+    "validate",
+]
 
 
 class Priority(Enum):
@@ -26,130 +68,6 @@ class Priority(Enum):
     high = "high"
     medium = "medium"
     low = "low"
-
-
-class Approach(Enum):
-    """How the probe lies: along the neck, across the head, or found from what is seen."""
-
-    auto = "auto"
-    longitudinal = "longitudinal"
-    transverse = "transverse"
-
-
-class CapsuleFace(Enum):
-    """To which face of the capsule the neck-capsule distance is taken: definitions disagree."""
-
-    superficial = "superficial"
-    deep = "deep"
-
-
-def ranged(default: Any, low: float, high: float) -> Any:
-    """A field that must lie in [low, high]."""
-    return field(default=default, metadata={"range": (low, high)})
-
-
-@dataclass
-class ViewConfig:
-    """View score below which guidance is withdrawn, and from which the view is known. None: as the model says."""
-
-    unrecognised_below: float | None = ranged(None, 0, 1)
-    recognised_from: float | None = ranged(None, 0, 1)
-
-
-@dataclass
-class StructureConfig:
-    """Pieces of a structure smaller than this are taken for noise."""
-
-    min_area_mm2: float = ranged(1.0, 0, 100)
-
-
-@dataclass
-class NeedleConfig:
-    """When needle-like cells count as a needle, and how far its tip is trusted.
-
-    Attributes:
-        min_probability: cells below it say nothing about the needle.
-        min_length_mm: shorter finds are no needle.
-        min_elongation: length over width of a needle, at least.
-        min_coverage: share of the shaft that is seen, at least; the rest are gaps.
-        max_gap_mm: a longer gap ends the shaft.
-        inlier_mm: cells further from the line belong to something else.
-        min_tip_visibility: the tip landmark counts as seen from here.
-        end_sigma_mm: doubt about where the mask of a shaft ends.
-        max_sigma_mm: a tip in more doubt than this is not seen.
-    """
-
-    min_probability: float = ranged(0.3, 0.01, 0.99)
-    min_length_mm: float = ranged(5.0, 0.5, 100)
-    min_elongation: float = ranged(4.0, 1, 100)
-    min_coverage: float = ranged(0.5, 0, 1)
-    max_gap_mm: float = ranged(8.0, 0, 100)
-    inlier_mm: float = ranged(1.2, 0.1, 10)
-    min_tip_visibility: float = ranged(0.5, 0, 1)
-    end_sigma_mm: float = ranged(0.5, 0.01, 10)
-    max_sigma_mm: float = ranged(5.0, 0.1, 100)
-
-
-@dataclass
-class TrackingConfig:
-    """How long a tip that is not seen is carried on, and what jump is believed.
-
-    Attributes:
-        coasting_s: a tip not seen for longer is lost.
-        absent_after_s: a needle not seen at all for longer is gone.
-        max_speed_mm_s: no hand is faster; a jump beyond it is not believed until the old tip is lost.
-        gate_mm: jump that is always believed, besides three sigma.
-        drift_mm_s: how fast doubt grows while coasting.
-        velocity_time_s: time constant of the velocity estimate.
-        withdrawn_mm: a needle last seen with no more than this in the image has been drawn out, not lost.
-    """
-
-    coasting_s: float = ranged(0.3, 0, 2)
-    absent_after_s: float = ranged(5.0, 0.1, 600)
-    max_speed_mm_s: float = ranged(60.0, 1, 1000)
-    gate_mm: float = ranged(4.0, 0.1, 50)
-    drift_mm_s: float = ranged(5.0, 0, 1000)
-    velocity_time_s: float = ranged(0.15, 0, 5)
-    withdrawn_mm: float = ranged(7.0, 0, 50)
-
-
-@dataclass
-class TargetConfig:
-    """Where the injection should go.
-
-    Attributes:
-        approach: see `Approach`.
-        span_mm: acceptable length along the neck, centred on the target.
-        max_gap_mm: capsule and cortex further apart than this do not bound a recess.
-        max_junction_sigma_mm: a junction landmark less certain than this is not used.
-        min_junction_visibility: nor one less visible than this.
-        main_vessel_mm2: a vessel of this area is the femoral artery or vein, not a branch.
-        transverse_slope_deg: slope of the head's surface, on the side away from the vessels, where the target of a
-            transverse approach lies; 0 is the apex. No published value.
-    """
-
-    approach: Approach = Approach.auto
-    span_mm: float = ranged(10.0, 1, 50)
-    max_gap_mm: float = ranged(15.0, 1, 50)
-    max_junction_sigma_mm: float = ranged(3.0, 0.1, 50)
-    min_junction_visibility: float = ranged(0.5, 0, 1)
-    main_vessel_mm2: float = ranged(15.0, 1, 200)
-    transverse_slope_deg: float = ranged(18.0, 0, 60)
-
-
-@dataclass
-class MeasurementConfig:
-    """How the joint is measured.
-
-    Attributes:
-        neck_capsule_to: see `CapsuleFace`.
-        neck_length_mm: the distance is taken where it is widest, along this much of the neck from the junction.
-        path_mm: length of the projected path whose clearance from the vessels is reported.
-    """
-
-    neck_capsule_to: CapsuleFace = CapsuleFace.superficial
-    neck_length_mm: float = ranged(20.0, 1, 100)
-    path_mm: float = ranged(30.0, 1, 150)
 
 
 @dataclass
@@ -262,7 +180,11 @@ class GuidanceConfig:
     needle: NeedleConfig = field(default_factory=NeedleConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     target: TargetConfig = field(default_factory=TargetConfig)
+    smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
+    reach: ReachConfig = field(default_factory=ReachConfig)
     measurements: MeasurementConfig = field(default_factory=MeasurementConfig)
+    recess: RecessConfig = field(default_factory=RecessConfig)
+    flow: FlowConfig = field(default_factory=FlowConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     live: LiveLimits = field(default_factory=LiveLimits)
 
@@ -274,8 +196,9 @@ def validate(config: GuidanceConfig) -> None:
         UsageError: names the key, the value and what was expected.
     """
     for key, value, (low, high) in _ranged_values(config, "guidance"):
-        if value is not None and not (math.isfinite(value) and low <= value <= high):
+        if value is not None and not _is_within(value, low, high):
             raise UsageError(f"{value} is out of range", where=key, expected=f"a number from {low:g} to {high:g}")
+    _validate_reach(config.reach)
     for row in dataclasses.fields(config.alerts):
         limits = getattr(config.alerts, row.name)
         if isinstance(limits, AlertLimits):
@@ -287,6 +210,21 @@ def validate(config: GuidanceConfig) -> None:
                         "recognised_from", config.view.recognised_from)  # fmt: skip
     _validate_order("guidance.live.low_rate_hz", config.live.low_rate_hz,
                     "low_rate_clear_hz", config.live.low_rate_clear_hz)  # fmt: skip
+
+
+def _is_within(value: Any, low: float, high: float) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and low <= value <= high
+
+
+def _validate_reach(reach: ReachConfig) -> None:
+    if reach.gauge not in OUTER_DIAMETER_MM:
+        known = ", ".join(map(str, OUTER_DIAMETER_MM))
+        raise UsageError(f"no needle of {reach.gauge} G is known", where="guidance.reach.gauge", expected=known)
+    _validate_order("guidance.reach.min_angle_deg", reach.min_angle_deg, "preferred_angle_deg",
+                    reach.preferred_angle_deg)  # fmt: skip
+    _validate_order("guidance.reach.preferred_angle_deg", reach.preferred_angle_deg, "max_angle_deg",
+                    reach.max_angle_deg)  # fmt: skip
 
 
 def _ranged_values(config: Any, prefix: str) -> Iterator[tuple[str, Any, tuple[float, float]]]:

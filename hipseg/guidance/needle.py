@@ -1,47 +1,23 @@
-"""The needle of one frame: its shaft as a line through the probabilities, its tip from landmark and shaft."""
+"""The needle of one frame: which of the shafts may be it, and where its tip is, from landmark and shaft."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from hipseg import anatomy
 from hipseg.guidance.config import NeedleConfig
-from hipseg.guidance.geometry import Line, Points, ScanPlane, angle_to_skin_deg, fit_line
+from hipseg.guidance.geometry import Points, ScanPlane, angle_to_skin_deg
+from hipseg.guidance.shaft import Shaft, find_shafts
 from hipseg.guidance.structures import Scene
 from hipseg.runtime.segmentation import Landmark
 
-_MAX_PIECES = 5
-_MAX_SHARE_OF_IMAGE = 0.2
-_STEP_MM = 0.1
 _LEVEL_DEG = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Shaft:
-    """The visible part of a needle.
-
-    Attributes:
-        line: through it, directed from entry to tip.
-        shallow_mm, end_mm: its first and last visible point [2]; `end_mm` is the tip as the mask has it.
-        confidence: mean needle probability along it, gaps included, 0-1.
-    """
-
-    line: Line
-    shallow_mm: Points
-    end_mm: Points
-    confidence: float
-
-    @property
-    def length_mm(self) -> float:
-        """Of the visible part."""
-        return float(np.hypot(*(self.end_mm - self.shallow_mm)))
+_COPY_SUPPORT, _LOBE_SUPPORT = 0.4, 0.5
+"""Share of its copy's support that a needle has at least, and of the needle's that a side lobe has at most."""
+_LOBE_ANGLE_DEG, _LOBE_NEAR_MM = 40.0, 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +26,14 @@ class Tip:
 
     Attributes:
         point_mm: [2].
-        sigma_mm: standard deviation, disagreement between the ways to find it included.
+        sigma_mm: standard deviation on its worse axis, disagreement between the ways to find it included.
+        sigma_along_mm, sigma_across_mm: along the needle and across it; None: as `sigma_mm`.
     """
 
     point_mm: Points
     sigma_mm: float
+    sigma_along_mm: float | None = None
+    sigma_across_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,129 +45,87 @@ class NeedleSighting:
 
 
 def find_needle(scene: Scene, landmarks: dict[str, Landmark], config: NeedleConfig) -> NeedleSighting | None:
-    """The needle of a frame, None when there is nothing like one.
+    """The best supported needle of a single frame, None when there is nothing like one.
+
+    A single image shows no motion that could prove a needle: short, blurred or faint finds do not count.
 
     Args:
         scene: of the frame.
         landmarks: of the model; one without a needle_tip leaves the tip to the mask.
         config: thresholds.
     """
-    shaft = find_shaft(scene.probabilities_CHW[anatomy.NEEDLE], scene.plane, config)
-    if shaft is None:
-        return None
-    entry = _seen(landmarks.get("needle_entry"), scene.plane, config)
-    shaft = _turned(shaft, _seen(landmarks.get("needle_tip"), scene.plane, config), entry, scene.plane)
-    return NeedleSighting(shaft, _tip(shaft, landmarks.get("needle_tip"), scene.plane, config))
+    strict = replace(config, min_length_mm=config.still_length_mm, min_elongation=config.still_elongation)
+    found = find_needles(scene, landmarks, strict)
+    return found[0] if found and found[0].shaft.confidence >= config.still_confidence else None
 
 
-def find_shaft(needle_HW: npt.NDArray[np.float32], plane: ScanPlane, config: NeedleConfig) -> Shaft | None:
-    """Fits the straight line that most needle probability lies on, and finds where along it the needle is seen.
+def find_needles(scene: Scene, landmarks: dict[str, Landmark], config: NeedleConfig) -> list[NeedleSighting]:
+    """Everything that may be the needle of a frame, best supported first; copies of a needle are left out.
 
-    Candidates are the axes of the largest connected pieces and the lines through pairs of them, so that a shaft in
-    pieces is put together and a parallel copy, a speck or a second needle does not bend the line. Each is
-    refined by reweighted least squares with Tukey's biweight; the best that is seen along its length is the shaft.
+    More rivals than anyone holds needles mean that the mask is wrong: then none of them has a tip.
     """
-    mask_HW = (needle_HW >= config.min_probability).view(np.uint8)
-    rows, columns = np.nonzero(mask_HW)
-    if len(rows) < 2 or len(rows) > _MAX_SHARE_OF_IMAGE * needle_HW.size:
-        return None
-    points = plane.from_cells(np.stack([columns, rows], axis=1))
-    weights = needle_HW[rows, columns].astype(np.float64)
-    candidates = _candidates(points, weights, _largest_pieces(mask_HW, rows, columns, weights))
-    supported = sorted(candidates, key=lambda line: -_support(line, points, weights, config.inlier_mm))
-    for candidate in supported:
-        line = _refine(candidate, points, weights, config.inlier_mm)
-        if (shaft := _visible_part(line, needle_HW, points, weights, plane, config)) is not None:
-            return shaft
-    return None
+    every = find_shafts(scene.probabilities_CHW[anatomy.NEEDLE], scene.plane, config)
+    if not every:
+        return []
+    rivals = sum(shaft.support >= config.min_rival_support * every[0].support for shaft in every[1:])
+    shafts = _without_copies(every, config)
+    tip, entry = landmarks.get("needle_tip"), landmarks.get("needle_entry")
+    tip_mm, entry_mm = _seen(tip, scene.plane, config), _seen(entry, scene.plane, config)
+    turned = [_turned(shaft, tip_mm, entry_mm, scene.plane) for shaft in shafts]
+    if rivals > config.max_rivals:
+        return [NeedleSighting(shaft, None) for shaft in turned]
+    owner = _owner(turned, tip_mm)
+    return [
+        NeedleSighting(shaft, _tip(shaft, tip, scene.plane, config, is_owner=index == owner))
+        for index, shaft in enumerate(turned)
+    ]
 
 
-def _largest_pieces(
-    mask_HW: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], weights: Points
-) -> list[npt.NDArray[np.intp]]:
-    """Indices of the points of each connected piece, heaviest first."""
-    _, pieces_HW = cv2.connectedComponents(mask_HW, connectivity=8)
-    piece_of_point = pieces_HW[rows, columns]
-    mass = np.bincount(piece_of_point, weights=weights)
-    heaviest = np.argsort(-mass, kind="stable")[:_MAX_PIECES]
-    return [np.flatnonzero(piece_of_point == piece) for piece in heaviest if mass[piece] > 0]
+def _without_copies(shafts: list[Shaft], config: NeedleConfig) -> list[Shaft]:
+    """Leaves out what reverberation and side lobes repeat of a better supported or shallower shaft."""
+    return [
+        shaft
+        for shaft in shafts
+        if not any(_is_reverberation(shaft, other, config) or _is_side_lobe(shaft, other) for other in shafts)
+    ]
 
 
-def _candidates(points: Points, weights: Points, pieces: list[npt.NDArray[np.intp]]) -> Iterator[Line]:
-    axes = [fit_line(points[piece], weights[piece]) for piece in pieces]
-    yield from axes
-    for one, other in itertools.combinations(axes, 2):
-        between = other.point_mm - one.point_mm
-        if (apart_mm := np.hypot(*between)) > 0:
-            yield Line(one.point_mm, between / apart_mm)
+def _angle_between_deg(one: Shaft, other: Shaft) -> float:
+    cosine = abs(float(one.chord.direction @ other.chord.direction))
+    return math.degrees(math.acos(min(cosine, 1.0)))
 
 
-def _support(line: Line, points: Points, weights: Points, inlier_mm: float) -> float:
-    return float(weights[np.abs(line.across(points)) < inlier_mm].sum())
+def _is_reverberation(shaft: Shaft, other: Shaft, config: NeedleConfig) -> bool:
+    """Parallel to another shaft and below it: sound that went to and fro between needle and probe, or in the needle."""
+    if shaft is other or _angle_between_deg(shaft, other) > config.copy_angle_deg:
+        return False
+    deeper = _depth_below(shaft, other) > config.inlier_mm / 2
+    return deeper and _overlap_mm(shaft, other) > 0 and other.support >= _COPY_SUPPORT * shaft.support
 
 
-def _refine(line: Line, points: Points, weights: Points, inlier_mm: float) -> Line:
-    for _ in range(4):
-        relative = line.across(points) / (1.5 * inlier_mm)
-        biweight = weights * np.square(np.clip(1 - relative**2, 0, None))
-        if np.count_nonzero(biweight) < 2:
-            break
-        line = fit_line(points, biweight)
-    return line
+def _depth_below(shaft: Shaft, other: Shaft) -> float:
+    """How far a shaft's middle lies below another's line, along the beam."""
+    middle, line = (shaft.shallow_mm + shaft.end_mm) / 2, other.chord
+    if abs(line.direction[0]) < 1e-6:
+        return 0.0
+    step = (middle[0] - line.point_mm[0]) / line.direction[0]
+    return float(middle[1] - line.at(step)[1])
 
 
-def _visible_part(
-    line: Line,
-    needle_HW: npt.NDArray[np.float32],
-    points: Points,
-    weights: Points,
-    plane: ScanPlane,
-    config: NeedleConfig,
-) -> Shaft | None:
-    near = np.abs(line.across(points)) < config.inlier_mm
-    run = _heaviest_run(line.along(points[near]), weights[near], config.max_gap_mm + 2 * plane.cell_mm)
-    if run is None:
-        return None
-    first, last, profile = _ends(line, needle_HW, run, plane)
-    shaft = Shaft(line, line.at(first), line.at(last), float(profile.mean()))
-    within = (line.along(points[near]) >= first) & (line.along(points[near]) <= last)
-    width_mm = 4 * _spread(line.across(points[near][within]), weights[near][within], plane.cell_mm)
-    seen = np.mean(profile >= config.min_probability)
-    long_enough = shaft.length_mm >= max(config.min_length_mm, config.min_elongation * width_mm)
-    return shaft if long_enough and seen >= config.min_coverage else None
+def _overlap_mm(shaft: Shaft, other: Shaft) -> float:
+    """Common length of two shafts across the image, where beams pass through both."""
+    one, two = (sorted((part.shallow_mm[0], part.end_mm[0])) for part in (shaft, other))
+    return float(min(one[1], two[1]) - max(one[0], two[0]))
 
 
-def _heaviest_run(along: Points, weights: Points, max_gap_mm: float) -> tuple[float, float] | None:
-    """The stretch without a long gap that carries the most weight."""
-    if len(along) == 0:
-        return None
-    order = np.argsort(along, kind="stable")
-    positions = along[order]
-    starts = np.flatnonzero(np.diff(positions, prepend=-np.inf) > max_gap_mm)
-    ends = np.append(starts[1:], len(positions)) - 1
-    heaviest = int(np.argmax(np.add.reduceat(weights[order], starts)))
-    return float(positions[starts[heaviest]]), float(positions[ends[heaviest]])
-
-
-def _ends(
-    line: Line, needle_HW: npt.NDArray[np.float32], run: tuple[float, float], plane: ScanPlane
-) -> tuple[float, float, Points]:
-    """First and last position where the probability crosses half of the shaft's own level, and the profile between."""
-    margin_mm = 2 * plane.cell_mm
-    positions = np.arange(run[0] - margin_mm, run[1] + margin_mm, _STEP_MM)
-    cells = plane.to_cells(line.at(positions)).astype(np.float32)
-    sampled = cv2.remap(needle_HW, cells[:, 0], cells[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    profile = sampled.ravel().astype(np.float64)
-    bright = np.flatnonzero(profile >= np.percentile(profile, 75) / 2)
-    first, last = int(bright[0]), int(bright[-1])
-    return float(positions[first]), float(positions[last]), profile[first : last + 1]
-
-
-def _spread(across: Points, weights: Points, cell_mm: float) -> float:
-    """Standard deviation across the line, the cell's own width taken off."""
-    if len(across) == 0:
-        return math.inf
-    return math.sqrt(max(float(np.average(across**2, weights=weights)) - cell_mm**2 / 12, 0.0))
+def _is_side_lobe(shaft: Shaft, other: Shaft) -> bool:
+    """Faint beside a much better supported shaft, and pointing nearly the same way."""
+    if shaft.support >= _LOBE_SUPPORT * other.support or _angle_between_deg(shaft, other) > _LOBE_ANGLE_DEG:
+        return False
+    ends = np.stack([shaft.shallow_mm, (shaft.shallow_mm + shaft.end_mm) / 2, shaft.end_mm])
+    along = other.chord.along(ends)
+    beside = (along > 0) & (along < other.length_mm + _LOBE_NEAR_MM)
+    return bool((np.abs(other.chord.across(ends)[beside]) < _LOBE_NEAR_MM).any())
 
 
 def _turned(shaft: Shaft, tip_mm: Points | None, entry_mm: Points | None, plane: ScanPlane) -> Shaft:
@@ -200,17 +137,22 @@ def _turned(shaft: Shaft, tip_mm: Points | None, entry_mm: Points | None, plane:
         backwards = np.hypot(*(tip_mm - shaft.shallow_mm)) < np.hypot(*(tip_mm - shaft.end_mm))
     elif entry_mm is not None:
         backwards = np.hypot(*(entry_mm - shaft.end_mm)) < np.hypot(*(entry_mm - shaft.shallow_mm))
-    elif angle_to_skin_deg(shaft.line.direction) > _LEVEL_DEG:
+    elif angle_to_skin_deg(shaft.chord.direction) > _LEVEL_DEG:
         backwards = shaft.end_mm[1] < shaft.shallow_mm[1]
     else:
         backwards = _to_side(shaft.end_mm, plane) < _to_side(shaft.shallow_mm, plane)
-    if not backwards:
-        return shaft
-    return Shaft(Line(shaft.line.point_mm, -shaft.line.direction), shaft.end_mm, shaft.shallow_mm, shaft.confidence)
+    return shaft.turned() if backwards else shaft
 
 
 def _to_side(point_mm: Points, plane: ScanPlane) -> float:
     return float(min(point_mm[0], plane.size_mm[0] - point_mm[0]))
+
+
+def _owner(shafts: list[Shaft], tip_mm: Points | None) -> int | None:
+    """Whose tip the landmark is: the shaft with the nearest end; None without a visible landmark."""
+    if tip_mm is None:
+        return None
+    return int(np.argmin([np.hypot(*(shaft.end_mm - tip_mm)) for shaft in shafts]))
 
 
 def _seen(landmark: Landmark | None, plane: ScanPlane, config: NeedleConfig) -> Points | None:
@@ -221,27 +163,42 @@ def _seen(landmark: Landmark | None, plane: ScanPlane, config: NeedleConfig) -> 
     return point_mm if np.isfinite(point_mm).all() and math.isfinite(landmark.sigma_px) else None
 
 
-def _tip(shaft: Shaft, landmark: Landmark | None, plane: ScanPlane, config: NeedleConfig) -> Tip | None:
-    """The surer of landmark and end of the mask, on the line; their disagreement is part of the doubt."""
-    by_mask = Tip(shaft.end_mm, math.hypot(config.end_sigma_mm, plane.cell_mm / 2))
+def _tip(
+    shaft: Shaft, landmark: Landmark | None, plane: ScanPlane, config: NeedleConfig, *, is_owner: bool
+) -> Tip | None:
+    """The surer of landmark and end of the mask, on the line; their disagreement is part of the doubt.
+
+    A mask that fades out, or a landmark that sees the tip of another shaft, adds to the doubt.
+    """
+    end_sigma_mm = math.hypot(config.end_sigma_mm, plane.cell_mm / 2, shaft.end_haze_mm / 2)
     if landmark is None:
-        return by_mask
+        return _on_shaft(shaft, 0.0, end_sigma_mm, 0.0, config)
     seen_mm = _seen(landmark, plane, config)
     if seen_mm is None:
         return None
-    by_landmark = Tip(seen_mm, max(landmark.sigma_px * plane.pixel_mm, plane.cell_mm / 4))
-    apart_mm = float(np.hypot(*(by_landmark.point_mm - by_mask.point_mm)))
-    best = _blend(by_landmark, by_mask, apart_mm)
-    sigma_mm = math.hypot(best.sigma_mm, apart_mm / 2)
-    on_line = shaft.line.at(shaft.line.along(best.point_mm))
-    return Tip(on_line, sigma_mm) if sigma_mm <= config.max_sigma_mm else None
+    if not is_owner:
+        return _on_shaft(shaft, 0.0, 2 * end_sigma_mm, 0.0, config)
+    seen_sigma_mm = max(landmark.sigma_px * plane.pixel_mm, plane.cell_mm / 4)
+    along = float(shaft.line.along(seen_mm) - shaft.line.along(shaft.end_mm))
+    best, sigma_mm = _blend(along, seen_sigma_mm, 0.0, end_sigma_mm)
+    return _on_shaft(shaft, best, math.hypot(sigma_mm, along / 2), abs(float(shaft.line.across(seen_mm))) / 2, config)
 
 
-def _blend(one: Tip, other: Tip, apart_mm: float) -> Tip:
+def _on_shaft(shaft: Shaft, beyond_mm: float, along_mm: float, beside_mm: float, config: NeedleConfig) -> Tip | None:
+    """A tip so far beyond the mask's end, None when it is in too much doubt."""
+    lever_mm = abs(beyond_mm) * math.radians(shaft.sigma_direction_deg)
+    across_mm = math.hypot(shaft.sigma_across_mm, lever_mm, beside_mm)
+    sigma_mm = max(along_mm, across_mm)
+    if not sigma_mm <= config.max_sigma_mm:
+        return None
+    point_mm = shaft.end_mm + beyond_mm * shaft.line.direction
+    return Tip(point_mm, sigma_mm, along_mm, across_mm)
+
+
+def _blend(one: float, one_sigma: float, other: float, other_sigma: float) -> tuple[float, float]:
     """Inverse-variance mean of two that agree within two sigma, else the surer one: a mean of two places is neither."""
-    if apart_mm > 2 * math.hypot(one.sigma_mm, other.sigma_mm):
-        return min(one, other, key=lambda tip: tip.sigma_mm)
-    precision = 1 / one.sigma_mm**2, 1 / other.sigma_mm**2
-    total = sum(precision)
-    point = (precision[0] * one.point_mm + precision[1] * other.point_mm) / total
-    return Tip(point, math.sqrt(1 / total))
+    if abs(one - other) > 2 * math.hypot(one_sigma, other_sigma):
+        return (one, one_sigma) if one_sigma < other_sigma else (other, other_sigma)
+    precisions = 1 / one_sigma**2, 1 / other_sigma**2
+    total = sum(precisions)
+    return (precisions[0] * one + precisions[1] * other) / total, math.sqrt(1 / total)

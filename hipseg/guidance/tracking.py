@@ -9,7 +9,8 @@ import numpy as np
 
 from hipseg.guidance.config import TrackingConfig
 from hipseg.guidance.geometry import Line, Points, ScanPlane, entry_into
-from hipseg.guidance.needle import NeedleSighting, Shaft
+from hipseg.guidance.needle import NeedleSighting
+from hipseg.guidance.shaft import Shaft
 
 _TIME_TOLERANCE_S = 1e-6
 """Source times are sums of frame times: 9 x 33.3 ms may come out a rounding past 300 ms."""
@@ -138,7 +139,7 @@ class NeedleTracker:
         measured = (tip_px - track.tip_px) / elapsed_s
         if track.velocity_px_s is None:
             return measured
-        share = elapsed_s / (elapsed_s + self._config.velocity_time_s)
+        share = elapsed_s / (elapsed_s + 0.15)
         return track.velocity_px_s + share * (measured - track.velocity_px_s)
 
     def _unseen(self, time_s: float, plane: ScanPlane) -> TrackedNeedle:
@@ -167,7 +168,7 @@ class NeedleTracker:
         return TrackedNeedle(
             state=NeedleState.COASTING,
             tip_mm=tip_mm,
-            sigma_mm=track.sigma_mm + self._config.drift_mm_s * age_s,
+            sigma_mm=track.sigma_mm + 5.0 * age_s,
             line=Line(tip_mm, track.direction),
             entry_mm=entry_into(plane.size_mm, tip_mm, track.direction),
             velocity_mm_s=None if track.velocity_px_s is None else track.velocity_px_s * pixel,

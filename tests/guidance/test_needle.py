@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -14,7 +15,7 @@ from hipseg import anatomy
 from hipseg.frame import Spacing
 from hipseg.guidance.config import NeedleConfig, StructureConfig
 from hipseg.guidance.geometry import ScanPlane, angle_to_skin_deg
-from hipseg.guidance.needle import NeedleSighting, find_needle
+from hipseg.guidance.needle import NeedleSighting, find_needle, find_needles
 from hipseg.guidance.structures import Scene
 from hipseg.runtime.segmentation import Landmark
 
@@ -27,6 +28,12 @@ def sight(drawn: DrawnScene, labels_HW: np.ndarray | None = None) -> NeedleSight
     segmentation = segmentation_of(drawn.labels() if labels_HW is None else labels_HW, drawn.landmarks)
     plane = ScanPlane.of(segmentation.grid, drawn.spacing, drawn.region)
     return find_needle(Scene(segmentation, plane, StructureConfig()), segmentation.landmarks, CONFIG)
+
+
+def sightings(labels_HW: np.ndarray) -> list[NeedleSighting]:
+    segmentation = segmentation_of(labels_HW)
+    plane = ScanPlane.of(segmentation.grid, SQUARE, BARE.region)
+    return find_needles(Scene(segmentation, plane, StructureConfig()), {}, CONFIG)
 
 
 def paint(labels_HW: np.ndarray, start: tuple[float, float], end: tuple[float, float], width: float = 1.0) -> None:
@@ -101,14 +108,77 @@ def test_specks_around_do_not_move_the_tip() -> None:
     assert tip_error(sight(BARE, labels), (36, 23)) < 0.5
 
 
-def test_five_needles_give_one_that_exists() -> None:
+def test_of_five_needles_none_is_believed() -> None:
     labels = np.zeros((480, 640), dtype=np.uint8)
-    tips = [(20 + 8 * k, 22.0) for k in range(5)]
-    for tip in tips:
-        paint(labels, (tip[0] + 12, 10), tip)
+    for k in range(5):
+        paint(labels, (32 + 8 * k, 10), (20 + 8 * k, 22.0))
     sighting = sight(BARE, labels)
     assert sighting is not None
-    assert min(tip_error(sighting, tip) for tip in tips) < 0.5
+    assert sighting.tip is None
+
+
+@pytest.mark.parametrize("sagitta", [-2.0, -1.0, 0.0, 1.0, 2.0])
+def test_a_bent_needle_is_followed_to_its_tip(sagitta: float) -> None:
+    """A shallow arc over a chord of 40 mm: its tip, and the direction it has there, not the chord's."""
+    chord, entry = 40.0, np.array([60.0, 4.0])
+    way = np.array([-math.cos(math.radians(35)), math.sin(math.radians(35))])
+    right = np.array([-way[1], way[0]])
+    along = np.linspace(0, chord, 80)
+    points = entry + np.outer(along, way) + np.outer(4 * sagitta * along * (chord - along) / chord**2, right)
+    labels = np.zeros((480, 640), dtype=np.uint8)
+    for start, end in itertools.pairwise(points):
+        paint(labels, tuple(start), tuple(end))
+    sighting = sight(BARE, labels)
+    assert tip_error(sighting, tuple(points[-1])) < 0.5
+    assert sighting is not None
+    tangent = way - 4 * sagitta / chord * right
+    assert sighting.shaft.line.direction @ tangent / np.hypot(*tangent) > math.cos(math.radians(3))
+    assert sighting.shaft.bend_mm == pytest.approx(sagitta, abs=0.35)
+
+
+def test_a_reverberation_below_is_left_out_even_if_it_is_better_seen() -> None:
+    labels = np.zeros((480, 640), dtype=np.uint8)
+    paint(labels, (50, 8), (38, 17))
+    paint(labels, (50, 14), (34, 26))
+    found = sightings(labels)
+    assert len(found) == 1
+    assert np.hypot(*(found[0].shaft.end_mm - (38, 17))) < 0.4
+
+
+def test_a_side_lobe_beside_the_shaft_is_left_out() -> None:
+    labels = BARE.with_(tip=(36.0, 23.0), entry=(60.0, 5.0)).labels()
+    paint(labels, (44, 13), (38, 15), width=0.6)
+    assert len(sightings(labels)) == 1
+
+
+def test_a_second_needle_elsewhere_is_kept_for_the_tracker_to_judge() -> None:
+    labels = BARE.with_(tip=(46.0, 16.0), entry=(60.0, 5.0)).labels()
+    paint(labels, (4, 30), (24, 34))
+    assert len(sightings(labels)) == 2
+
+
+@pytest.mark.parametrize("visible_mm", [3.0, 4.0, 4.8])
+def test_a_needle_that_has_just_come_in_is_found_with_doubt_about_its_direction(visible_mm: float) -> None:
+    labels = np.zeros((480, 640), dtype=np.uint8)
+    paint(labels, (63.9, 6), (63.9 - visible_mm * 0.8, 6 + visible_mm * 0.6))
+    found = sightings(labels)
+    assert len(found) == 1
+    assert found[0].shaft.sigma_direction_deg > 2
+    assert sight(BARE, labels) is None
+
+
+def test_a_mask_that_fades_out_makes_the_tip_less_sure() -> None:
+    crisp, faded = BARE.segmentation(), BARE.segmentation()
+    ramp = np.clip((np.arange(256) * 0.25 - 40) / 8, 0, 1).astype(np.float32)
+    faded.probabilities_CHW[anatomy.NEEDLE] *= ramp
+    sigmas = []
+    for segmentation in (crisp, faded):
+        scene = Scene(segmentation, ScanPlane.of(segmentation.grid, SQUARE, BARE.region), StructureConfig())
+        sighting = find_needle(scene, {}, CONFIG)
+        assert sighting is not None
+        assert sighting.tip is not None
+        sigmas.append(sighting.tip.sigma_mm)
+    assert sigmas[1] > 2 * sigmas[0]
 
 
 def test_a_level_needle_came_in_from_the_nearer_side() -> None:

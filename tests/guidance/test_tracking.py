@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hipseg.frame import ScanRegion, Spacing
 from hipseg.guidance.config import TrackingConfig
 from hipseg.guidance.geometry import Line, ScanPlane
-from hipseg.guidance.needle import NeedleSighting, Shaft, Tip
+from hipseg.guidance.needle import NeedleSighting, Tip
+from hipseg.guidance.shaft import Shaft
 from hipseg.guidance.tracking import NeedleState, NeedleTracker
 from hipseg.runtime.grid import Grid
 
