@@ -126,6 +126,7 @@ def _identify(dataset: Dataset, patient: str) -> None:
     dataset.SoftwareVersions = __version__
     dataset.ImageType = ["DERIVED", "PRIMARY"]
     dataset.PatientName, dataset.PatientID = "Simulated^Patient", patient
+    dataset.PatientIdentityRemoved = "YES"  # nobody to be named: what de-identifies may leave the file as it is
     dataset.SeriesNumber, dataset.InstanceNumber = 1, 1
     for name in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", *_UNKNOWN):
         setattr(dataset, name, "")
