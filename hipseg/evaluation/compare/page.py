@@ -24,7 +24,7 @@ _HOW = (
     "Values are averaged over the frames of a clip, the clips of a patient and then over patients. Intervals (95 %) "
     "come from resampling patients in pairs; p is Wilcoxon's signed-rank test over patients, corrected by Holm over "
     "all structures and models of the same metric; effect is the rank-biserial correlation, above 0 where the model "
-    "is better than the baseline. Wins, losses and ties count cases."
+    "is better than the baseline. Wins, losses and ties count cases, n counts patients."
 )
 
 
@@ -95,7 +95,7 @@ def _add_differences(page: Page, comparison: Comparison) -> None:
         found = [each for each in comparison.found if each.candidate == pairs.candidate]
         columns = ["structure", "metric", "baseline", "model", "difference", "p", "effect", "win/loss/tie"]
         rows = [_row(each) for each in _in_order(found)]
-        section.table([*columns, "n (patients)"], rows, f"{pairs.candidate} against {pairs.baseline}")
+        section.table([*columns, "n"], rows, f"{pairs.candidate} against {pairs.baseline}")
 
 
 def _in_order(found: Sequence[Difference]) -> list[Difference]:
@@ -116,7 +116,7 @@ def _row(each: Difference) -> list[object]:
         None if each.p_holm is None else f"{each.p_holm:.2g}",
         None if each.effect is None else f"{each.effect:+.2f}",
         f"{each.wins}/{each.losses}/{each.ties}",
-        f"{each.num_cases} ({each.num_patients})",
+        each.num_patients,
     ]
 
 

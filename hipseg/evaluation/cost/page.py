@@ -54,17 +54,7 @@ def cost_page(entries: Sequence[Entry], record: dict[str, Any]) -> Page:
     timed = [entry for entry in entries if _p50(entry) is not None and entry.candidate.arithmetic is not None]
     if len(timed) > 1:
         section.svg(_scaling(timed), "What arithmetic, parameters and file size tell of latency.")
-    columns = [
-        "name",
-        "state",
-        "Dice",
-        "p50, ms",
-        "p95, ms",
-        "parameters, M",
-        "MACs, G",
-        "file, MB",
-        "n cases (patients)",
-    ]
+    columns = ["name", "state", "Dice", "p50, ms", "p95, ms", "params, M", "MACs, G", "file, MB", "n (patients)"]
     section.table(columns, [_row(entry) for entry in entries])
     _add_faults(page, entries)
     add_environment(page, {"benchmark": record})

@@ -80,7 +80,7 @@ def _add_robustness(section: Section, figures: Figures) -> None:
 def _gives_in(curve: Figures | None) -> object:
     if curve is None or curve["points"][0]["kept"] is None:
         return None
-    return "holds" if curve["gives_in_at"] is None else curve["gives_in_at"]
+    return "> 5" if curve["gives_in_at"] is None else curve["gives_in_at"]
 
 
 def _add_latency(section: Section, figures: Figures) -> None:

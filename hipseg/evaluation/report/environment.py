@@ -19,9 +19,8 @@ def add_environment(page: Page, records: Mapping[str, Mapping[str, Any]]) -> Non
         records: `Results.record` by the name of the evaluation.
     """
     section = page.section("Environment", "The same commands on the same files give the same figures to the digit.")
-    rows = [row for name, record in records.items() for row in _rows(name, record)]
-    section.table(["evaluation", "what", "which"], rows)
     for name, record in records.items():
+        section.table(["what", "which"], _rows(record), name)
         settings = record.get("settings")
         if settings:
             section.preformatted(f"Settings of {name}", json.dumps(settings, indent=2, sort_keys=True))
@@ -32,7 +31,7 @@ def short_checksum(sha256: str | None) -> str | None:
     return None if sha256 is None else f"{sha256[:_DIGITS]}..."
 
 
-def _rows(name: str, record: Mapping[str, Any]) -> list[list[object]]:
+def _rows(record: Mapping[str, Any]) -> list[list[object]]:
     model, data, versions = (record.get(key) or {} for key in ("model", "data", "versions"))
     checksum = data.get("cases_sha256") or data.get("truth_sha256")
     parts = [f"{package} {version}" for package, version in versions.items() if package not in ("commit", "platform")]
@@ -46,4 +45,4 @@ def _rows(name: str, record: Mapping[str, Any]) -> list[list[object]]:
         ("platform", versions.get("platform")),
         ("command", record.get("command")),
     ]
-    return [[name, what, which] for what, which in rows if which]
+    return [[what, which] for what, which in rows if which]

@@ -76,7 +76,7 @@ def _add_overview(page: Page, results: Results) -> None:
     section = page.section(
         "Overview",
         "The patient is the unit: frames are averaged to clips, clips to patients, and intervals come from resampling "
-        "patients. Nothing is averaged over an empty set; n stands beside each figure.",
+        "patients. Nothing is averaged over an empty set; n counts frames (patients) behind each figure.",
     )
     section.table(
         ["cases judged", "clips", "patients", "left out", "without scale"],

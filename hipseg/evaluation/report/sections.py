@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -12,8 +10,10 @@ from hipseg.evaluation.report.wording import Figure, mean_of, numbers_of, share_
 from hipseg.evaluation.results import Results
 from hipseg.evaluation.values import MeasureValues
 from hipseg.pages import Page
+from hipseg.pages.page import Section
 
 _LENGTHS = ("mm", "px")
+_TIP_ROWS = ("found", "falsely reported", "median, mm", "p95, mm", "within 1 mm", "within 2 mm", "within 3 mm")
 
 
 def add_structures(page: Page, figures: Figure, values: MeasureValues) -> None:
@@ -28,25 +28,21 @@ def add_structures(page: Page, figures: Figure, values: MeasureValues) -> None:
         "stands apart: sensitivity where it is there, specificity where it is not, over frames.",
     )
     section.svg(drawings.per_case(values, "dice"), "A point a case; diamonds: mean over patients with 95 % interval.")
-    unit = next((unit for unit in _LENGTHS if any(f"hd95_{unit}" in each for each in structures.values())), "mm")
-    columns = ["structure", "Dice", "clDice", "NSD", f"HD95, {unit}", f"ASSD, {unit}", "n frames (patients)"]
+    shown = {name: each for name, each in structures.items() if each["dice"]["num_frames"]}
     section.table(
-        columns,
+        ["structure", "Dice", "IoU", "clDice", "NSD", "n (patients)"],
         [
             [
                 title_of(name),
-                mean_of(each["dice"]),
-                mean_of(each.get("cldice")),
-                mean_of(each.get("nsd")),
-                mean_of(each.get(f"hd95_{unit}"), decimals=2),
-                mean_of(each.get(f"assd_{unit}"), decimals=2),
+                *(mean_of(each.get(metric)) for metric in ("dice", "iou", "cldice", "nsd")),
                 numbers_of(each["dice"]),
             ]
-            for name, each in structures.items()
-            if each["dice"]["num_frames"]
+            for name, each in shown.items()
         ],
+        "Overlap",
     )
-    _note_other_units(section, structures, unit)
+    for unit in _LENGTHS:
+        _add_distances(section, shown, unit)
     section.table(
         ["structure", "sensitivity", "specificity"],
         [
@@ -57,18 +53,21 @@ def add_structures(page: Page, figures: Figure, values: MeasureValues) -> None:
     )
 
 
-def _note_other_units(section: Any, structures: Figure, unit: str) -> None:
-    """Millimetres and pixels never stand in one column: what has the other unit is told by itself."""
-    other = "px" if unit == "mm" else "mm"
+def _add_distances(section: Section, structures: Figure, unit: str) -> None:
+    """Millimetres and pixels never stand in one table: a frame without scale has only pixels."""
     rows = [
-        [title_of(name), mean_of(each[f"hd95_{other}"], decimals=1), mean_of(each.get(f"assd_{other}"), decimals=1),
-         numbers_of(each[f"hd95_{other}"])]
+        [
+            title_of(name),
+            mean_of(each[f"hd95_{unit}"], decimals=2),
+            mean_of(each[f"assd_{unit}"], decimals=2),
+            numbers_of(each[f"hd95_{unit}"]),
+        ]
         for name, each in structures.items()
-        if f"hd95_{other}" in each
-    ]  # fmt: skip
+        if f"hd95_{unit}" in each
+    ]
     if rows:
-        columns = ["structure", f"HD95, {other}", f"ASSD, {other}", "n frames (patients)"]
-        section.table(columns, rows, f"Frames without scale, in {other}")
+        caption = "Distances" if unit == "mm" else "Distances in frames without scale"
+        section.table(["structure", f"HD95, {unit}", f"ASSD, {unit}", "n (patients)"], rows, caption)
 
 
 def add_bones(page: Page, figures: Figure) -> None:
@@ -76,10 +75,11 @@ def add_bones(page: Page, figures: Figure) -> None:
     if not figures["cortex"]:
         return
     section = page.section(
-        "Bone surface", "A bone is found when half of its visible cortex has a predicted one within 2 mm."
+        "Bone surface",
+        "A bone is found when half of its visible cortex has a predicted one within 2 mm. Distance: where it has one.",
     )
     section.table(
-        ["bone", "found", "share covered", "distance where covered, mm", "ASSD, mm", "n frames (patients)"],
+        ["bone", "found", "covered", "distance, mm", "ASSD, mm", "n (patients)"],
         [
             [
                 title_of(name),
@@ -102,21 +102,19 @@ def add_needle(page: Page, figures: Figure, values: MeasureValues) -> None:
     section = page.section("Needle", "Over frames, intervals from resampling patients.")
     for unit in _LENGTHS:
         _draw_tip_errors(section, values, unit)
-    section.table(
-        ["tip", "found", "falsely reported", "median, mm", "p95, mm", "within 1 mm", "within 2 mm", "within 3 mm"],
-        [[name, *_tip_cells(tip)] for name, tip in tips.items()],
-    )
+    cells = zip(_TIP_ROWS, *(_tip_cells(tip) for tip in tips.values()), strict=True)
+    section.table(["tip", *tips], [list(row) for row in cells])
     guidance = figures["guidance"]
     lines = [("angle, deg", guidance["angle_deg"]), ("miss at the target, mm", guidance["miss_at_target_mm"])]
     rows = [
         [name, *_median_p95(each), f"{each['num']} ({each['num_patients']})"] for name, each in lines if each["num"]
     ]
     if rows:
-        section.table(["line", "median", "p95", "n frames (patients)"], rows)
+        section.table(["line", "median", "p95", "n (patients)"], rows)
     _add_clearances(section, guidance["clearance"], values)
 
 
-def _draw_tip_errors(section: Any, values: MeasureValues, unit: str) -> None:
+def _draw_tip_errors(section: Section, values: MeasureValues, unit: str) -> None:
     errors, totals = {}, {}
     for name, prefix in (("network", ""), ("after guidance", "guided_")):
         rows = values.get("needle", f"{prefix}tip_error", unit)
@@ -146,7 +144,7 @@ def _median_p95(error: Figure) -> list[str | None]:
     return [with_interval(error[name], error[f"{name}_interval"], decimals=2) for name in ("median", "p95")]
 
 
-def _add_clearances(section: Any, clearance: Figure, values: MeasureValues) -> None:
+def _add_clearances(section: Section, clearance: Figure, values: MeasureValues) -> None:
     measured = {name: each["error_mm"] for name, each in clearance.items() if each["error_mm"]["num_frames"]}
     if not measured:
         return
@@ -164,9 +162,9 @@ def _add_clearances(section: Any, clearance: Figure, values: MeasureValues) -> N
             "clearance to",
             "reported",
             "bias, mm",
-            "limits of agreement, mm",
-            "told > 1 mm too large",
-            "n frames (patients)",
+            "limits, mm",
+            "1 mm too large",
+            "n (patients)",
         ],
         [
             [
@@ -200,7 +198,7 @@ def add_joint(page: Page, figures: Figure, values: MeasureValues) -> None:
         name = "neck_capsule_distance"
         section.svg(drawings.bland_altman({name: panel}, {name: found["error_mm"]}))
     section.table(
-        ["reported", "bias, mm", "limits of agreement, mm", "n frames (patients)"],
+        ["reported", "bias, mm", "limits, mm", "n (patients)"],
         [[share_of(found["reported"]), *_agreement(found["error_mm"]), numbers_of(found["error_mm"])]],
     )
 
@@ -236,7 +234,7 @@ def add_calibration(page: Page, figures: Figure) -> None:
     )
     section.svg(drawings.reliability(calibration), "On the line, 80 % sure is right 8 times in 10.")
     section.table(
-        ["structure", "ECE", "Brier score", "n frames (patients)"],
+        ["structure", "ECE", "Brier score", "n (patients)"],
         [
             [
                 title_of(name),
@@ -261,7 +259,7 @@ def add_stability(page: Page, figures: Figure) -> None:
     )
     if stability["structures"]:
         section.table(
-            ["structure", "flicker", "flips", "n frames (patients)"],
+            ["structure", "flicker", "flips", "n (patients)"],
             [
                 [title_of(name), mean_of(each["flicker"]), mean_of(each["presence_flip"]), numbers_of(each["flicker"])]
                 for name, each in stability["structures"].items()
@@ -269,7 +267,7 @@ def add_stability(page: Page, figures: Figure) -> None:
         )
     if stability["needle"]:
         section.table(
-            ["tip while the true one rests", "step a frame", "n frames (patients)"],
+            ["tip while the true one rests", "step a frame", "n (patients)"],
             [[title_of(name), mean_of(each), numbers_of(each)] for name, each in stability["needle"].items()],
         )
 
@@ -285,7 +283,7 @@ def add_subgroups(page: Page, figures: Figure) -> None:
             (name, found) = next(iter(groups.items()))
             section.text(f"{column}: one group only, {name} ({found['num_cases']} cases).")
             continue
-        columns = ["structure", "metric", column, "figure", "n frames (patients)"]
+        columns = ["structure", "metric", column, "figure", "n (patients)"]
         section.table(columns, _subgroup_rows(groups))
 
 

@@ -24,11 +24,12 @@ from hipseg.pages import Page
 
 PAGE = "robustness.html"
 _STRIP_HEIGHT_PX = 200
+_COLUMNS = 6
 
 _INTRO = (
     f"Score: Dice over the cases that show a class; for the tip, the share reported within {TIP_WITHIN_MM:g} mm. A "
     f"class gives in at the first grade at which it keeps less than {KEPT_SHARE:.0%} of its clean score on the same "
-    "cases. What a corruption moves, it moves in the truth too; what it hides is not asked for."
+    "cases. What a corruption moves, it moves in the truth too; what it hides is not asked for. n: cases (patients)."
 )
 
 
@@ -76,11 +77,13 @@ def _num_labels(item: Item) -> int:
 def _add_overview(page: Page, curves: Curves, corruptions: Sequence[Corruption]) -> None:
     section = page.section("Where each class gives in", _INTRO)
     names = in_scheme_order({name for of_structure in curves.values() for name in of_structure})
-    section.table(
-        ["class", *(title_of(each.name) for each in corruptions)],
-        [[title_of(name), *(_given_in(curves.get(each.name, {}).get(name)) for each in corruptions)] for name in names],
-        f"Grade of 1 to {NUM_GRADES}; 'holds' to the last one; a dash where it was not measured",
-    )
+    for start in range(0, len(corruptions), _COLUMNS):
+        shown = corruptions[start : start + _COLUMNS]
+        section.table(
+            ["class", *(title_of(each.name) for each in shown)],
+            [[title_of(name), *(_given_in(curves.get(each.name, {}).get(name)) for each in shown)] for name in names],
+            f"First grade below; > {NUM_GRADES}: none; a dash where it was not measured",
+        )
     section.table(
         ["corruption", "unit", *(f"grade {grade}" for grade in range(1, NUM_GRADES + 1))],
         [[title_of(each.name), each.unit, *(f"{strength:g}" for strength in each.grades)] for each in corruptions],
@@ -89,11 +92,11 @@ def _add_overview(page: Page, curves: Curves, corruptions: Sequence[Corruption])
 
 
 def _given_in(points: list[Point] | None) -> str | None:
-    """ "holds", a grade, or nothing where the clean score is 0 already."""
+    """A grade, more than the last one, or nothing where the clean score is 0 already."""
     if not points or points[0].kept is None:
         return None
     grade = gives_in_at(points)
-    return "holds" if grade is None else str(grade)
+    return f"> {NUM_GRADES}" if grade is None else str(grade)
 
 
 def _add_corruption(
@@ -112,7 +115,7 @@ def _add_corruption(
         )
     names = in_scheme_order(set(of_structure))
     section.svg(_plot(corruption, {name: of_structure[name] for name in names}))
-    columns = ["class", "clean", *(f"grade {grade}" for grade in range(1, NUM_GRADES + 1)), "n cases (patients)"]
+    columns = ["class", "clean", *(f"grade {grade}" for grade in range(1, NUM_GRADES + 1)), "n"]
     rows = [_cells(name, of_structure[name]) for name in names]
     section.table(columns, rows, "Clean score, then the share of it that is kept, in percent with its 95 % interval")
 
