@@ -1,224 +1,28 @@
-"""Alerts as data: one row of configuration and one pure rule each; raising and clearing is the same for all.
+"""Alerts over time: raising, clearing and doubt are the same for all; what each one says stands in `rules`.
 
-A rule turns a frame's signals into a reading: dangerous, safe, or in between. `None` is unknown, which is never
-safe: it raises nothing, but an alert that is active stays so for a while.
-To add one: a row in `AlertsConfig`, a rule in `RULES`, a line in the truth table of its test.
+Unknown raises nothing, but an alert that is active stays so for a while; one that is not is then in a state of its
+own, which is neither active nor clear.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
-from hipseg.guidance.config import AlertLimits, AlertsConfig, AlertTiming, Priority
-from hipseg.guidance.measurements import Distances
-from hipseg.guidance.tracking import NeedleState
+from hipseg.guidance.alert_config import AlertsConfig, AlertTiming, Priority
+from hipseg.guidance.rules import MESSAGES, RULES, Reading, Signals, read_rules
 
 _TIME_TOLERANCE_S = 1e-6
 """Source times are sums of frame times: 9 x 33.3 ms may fall a rounding short of 300 ms."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What the rules know of a frame. Lengths in millimetres; None: not known.
+class AlertState(Enum):
+    """What is known of an alert's danger."""
 
-    Attributes:
-        needle: None when guidance is withdrawn.
-        distances: all None without scale, with a lost tip, or when withdrawn.
-        tip_sigma_mm: doubt about the tip.
-        path_to_entry_mm: along the projected path to where it first enters a vessel; infinite if it never does.
-        tip_to_head_mm: to the head's cortex away from the target.
-        tip_to_labrum_mm: to the labrum.
-        heading_error_deg: between the needle and the way from its tip to the target.
-        angle_deg: of the needle to the skin.
-        last_vessel_clearance_mm: of the tip, when it was last known.
-        scale_known: whether pixels have a size.
-        view_recognised: False for a view that is not a hip the model knows; None when not asked for.
-        vessels_seen: in this frame or any before.
-    """
-
-    needle: NeedleState | None
-    distances: Distances
-    tip_sigma_mm: float | None
-    path_to_entry_mm: float | None
-    tip_to_head_mm: float | None
-    tip_to_labrum_mm: float | None
-    heading_error_deg: float | None
-    angle_deg: float | None
-    last_vessel_clearance_mm: float | None
-    scale_known: bool
-    view_recognised: bool | None
-    vessels_seen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One rule's view of one frame.
-
-    Attributes:
-        dangerous: past the raising threshold.
-        safe: past the clearing threshold.
-        value, threshold: for the record, None for an alert on a state.
-        priority: replaces the row's.
-    """
-
-    dangerous: bool
-    safe: bool
-    value: float | None = None
-    threshold: float | None = None
-    priority: Priority | None = None
-
-
-SAFE = Reading(dangerous=False, safe=True)
-Rule = Callable[[Signals, AlertsConfig], Reading | None]
-
-
-def below(value: float | None, raise_at: float, clear_at: float) -> Reading | None:
-    """A distance: dangerous under `raise_at`, safe from `clear_at` on."""
-    return None if value is None else Reading(value < raise_at, value >= clear_at, value, raise_at)
-
-
-def above(value: float | None, raise_at: float, clear_at: float) -> Reading | None:
-    """An angle or a deviation: dangerous over `raise_at`, safe up to `clear_at`."""
-    return None if value is None else Reading(value > raise_at, value <= clear_at, value, raise_at)
-
-
-def when(state: bool | None) -> Reading | None:
-    """A state: dangerous while it holds."""
-    return None if state is None else Reading(state, not state)
-
-
-def any_of(*readings: Reading | None) -> Reading | None:
-    """Dangerous if one is, safe only if all that are known are, unknown if none is known."""
-    known = [reading for reading in readings if reading is not None]
-    dangerous = [reading for reading in known if reading.dangerous]
-    unsafe = [reading for reading in known if not reading.safe]
-    return next(iter(dangerous + unsafe + known), None)
-
-
-def _nearest(*distances: float | None) -> float | None:
-    return min((distance for distance in distances if distance is not None), default=None)
-
-
-def _of_limits(value: float | None, limits: AlertLimits) -> Reading | None:
-    return below(value, limits.raise_at, limits.clear_at)
-
-
-def vessel_contact(signals: Signals, config: AlertsConfig) -> Reading | None:
-    """The tip at a vessel, or the projected path entering one close ahead."""
-    tip = _of_limits(_nearest(signals.distances.tip_to_artery, signals.distances.tip_to_vein), config.vessel_contact)
-    entry_mm, reach_mm = signals.path_to_entry_mm, config.contact_path_mm
-    # A path that grazes a vessel enters it in one frame and not in the next: it is never safe at once.
-    path = None if entry_mm is None else Reading(entry_mm < reach_mm, safe=False, value=entry_mm, threshold=reach_mm)
-    return any_of(tip, path)
-
-
-def vessel_proximity(signals: Signals, config: AlertsConfig) -> Reading | None:
-    """The tip near a vessel."""
-    return _of_limits(_nearest(signals.distances.tip_to_artery, signals.distances.tip_to_vein), config.vessel_proximity)
-
-
-def nerve_proximity(signals: Signals, config: AlertsConfig) -> Reading | None:
-    """The tip near the femoral nerve."""
-    return _of_limits(signals.distances.tip_to_nerve, config.nerve_proximity)
-
-
-def tip_lost(signals: Signals, config: AlertsConfig) -> Reading | None:
-    """A needle was seen and its tip no longer is; urgent when it was last seen near a vessel."""
-    if signals.needle is None:
-        return None
-    if signals.needle is not NeedleState.LOST:
-        return SAFE
-    clearance = signals.last_vessel_clearance_mm
-    near_vessel = clearance is not None and clearance < config.high_after_lost_mm
-    return Reading(True, False, clearance, config.high_after_lost_mm, Priority.high if near_vessel else None)
-
-
-def tip_uncertain(signals: Signals, config: AlertsConfig) -> Reading | None:
-    """The tip is seen, but not well enough."""
-    return above(signals.tip_sigma_mm, config.tip_uncertain.raise_at, config.tip_uncertain.clear_at)
-
-
-def off_target(signals: Signals, config: AlertsConfig) -> Reading | None:
-    """The projected path passes the target by, or heads past it."""
-    miss = above(signals.distances.path_miss_target, config.off_target.raise_at, config.off_target.clear_at)
-    to_target = signals.distances.tip_to_target
-    if to_target is None or to_target < config.near_target_mm:
-        return miss
-    return any_of(miss, above(signals.heading_error_deg, config.off_target_deg, config.off_target_clear_deg))
-
-
-def steep_angle(signals: Signals, config: AlertsConfig) -> Reading | None:
-    """So steep that the needle is hard to see."""
-    return above(signals.angle_deg, config.steep_angle.raise_at, config.steep_angle.clear_at)
-
-
-def cartilage_labrum(signals: Signals, config: AlertsConfig) -> Reading | None:
-    """The tip at the head's cartilage, away from the target, or at the labrum."""
-    head = signals.tip_to_head_mm
-    cartilage = None if head is None else head - config.cartilage_mm
-    return _of_limits(_nearest(cartilage, signals.tip_to_labrum_mm), config.cartilage_labrum)
-
-
-def no_scale(signals: Signals, _config: AlertsConfig) -> Reading | None:
-    """Millimetres can't be told."""
-    return when(not signals.scale_known)
-
-
-def unrecognised_view(signals: Signals, _config: AlertsConfig) -> Reading | None:
-    """The image is not a hip view the model knows."""
-    return SAFE if signals.view_recognised is None else when(not signals.view_recognised)
-
-
-def vessels_not_assessed(signals: Signals, _config: AlertsConfig) -> Reading | None:
-    """No vessel has been seen yet, so nothing is known of the way around them."""
-    return when(not signals.vessels_seen)
-
-
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in (
-        vessel_contact,
-        vessel_proximity,
-        nerve_proximity,
-        tip_lost,
-        tip_uncertain,
-        off_target,
-        steep_angle,
-        cartilage_labrum,
-        no_scale,
-        unrecognised_view,
-        vessels_not_assessed,
-    )
-}
-"""By id, as they stand in records."""
-
-NEEDLE_ALERTS = frozenset(RULES) - {"no_scale", "unrecognised_view", "vessels_not_assessed", "tip_lost"}
-"""Alerts that end with the needle: without one there is nothing to be near."""
-
-MESSAGES: dict[str, str] = {
-    "vessel_contact": "Vessel contact",
-    "vessel_proximity": "Vessel near",
-    "nerve_proximity": "Nerve near",
-    "tip_lost": "Tip not visible",
-    "tip_uncertain": "Tip uncertain",
-    "off_target": "Off target",
-    "steep_angle": "Steep needle",
-    "cartilage_labrum": "Cartilage or labrum near",
-    "no_scale": "No scale: distances off",
-    "unrecognised_view": "View not recognised: guidance off",
-    "vessels_not_assessed": "Vessels not assessed",
-}
-"""What a clinician reads."""
-
-
-def read_rules(signals: Signals, config: AlertsConfig) -> dict[str, Reading | None]:
-    """Every rule's reading of a frame, by id."""
-    readings = {alert_id: rule(signals, config) for alert_id, rule in RULES.items()}
-    if signals.needle is NeedleState.ABSENT:
-        readings |= dict.fromkeys(NEEDLE_ALERTS, SAFE)
-    return readings
+    CLEAR = "clear"
+    ACTIVE = "active"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +66,11 @@ class AlertMonitor:
         order = list(Priority)
         return tuple(sorted(active, key=lambda alert: order.index(alert.priority))), tuple(events)
 
+    @property
+    def states(self) -> dict[str, AlertState]:
+        """Of every alert after the last frame, by id; all unknown before the first."""
+        return {alert_id: latch.state for alert_id, latch in self._latches.items()}
+
 
 class _Latch:
     """One alert's memory."""
@@ -271,12 +80,20 @@ class _Latch:
         self._raise_frames, self._raise_s = (1, 0.0) if still else (timing.raise_frames, timing.raise_s)
         self.active: ActiveAlert | None = None
         self._streak, self._streak_since_s, self._known_s = 0, 0.0, 0.0
+        self._is_known = False
+
+    @property
+    def state(self) -> AlertState:
+        if self.active is not None:
+            return AlertState.ACTIVE
+        return AlertState.CLEAR if self._is_known else AlertState.UNKNOWN
 
     def step(self, reading: Reading | None, time_s: float) -> AlertEvent | None:
+        self._is_known = reading is not None
         if reading is None:
             return self._unknown(time_s)
         self._known_s = time_s
-        return self._watch(reading, time_s) if self.active is None else self._keep(reading)
+        return self._watch(reading, time_s) if self.active is None else self._keep(reading, time_s)
 
     def _unknown(self, time_s: float) -> AlertEvent | None:
         if self.active is None:
@@ -288,13 +105,17 @@ class _Latch:
         if not reading.dangerous:
             self._streak = 0
             return None
-        if self._streak == 0:
-            self._streak_since_s = time_s
-        self._streak += 1
-        lasted = time_s - self._streak_since_s >= self._raise_s - _TIME_TOLERANCE_S
-        return self._raised(reading) if self._streak >= self._raise_frames and lasted else None
+        lasted = self._goes_on(self._raise_frames, self._raise_s, time_s)
+        return self._raised(reading) if lasted else None
 
-    def _keep(self, reading: Reading) -> AlertEvent | None:
+    def _goes_on(self, frames: int, for_s: float, time_s: float) -> bool:
+        """Counts one more frame of what has begun; whether it has lasted. A clock set back begins anew."""
+        if self._streak == 0 or time_s < self._streak_since_s:
+            self._streak, self._streak_since_s = 0, time_s
+        self._streak += 1
+        return self._streak >= frames and time_s - self._streak_since_s >= for_s - _TIME_TOLERANCE_S
+
+    def _keep(self, reading: Reading, time_s: float) -> AlertEvent | None:
         assert self.active is not None
         if reading.dangerous:
             self._streak = 0
@@ -303,8 +124,8 @@ class _Latch:
                 return self._raised(reading)
             self.active = self._alert(reading, self.active.priority)
             return None
-        self._streak += 1
-        return self._cleared(reading) if reading.safe or self._streak >= self._timing.clear_frames else None
+        lasted = self._goes_on(self._timing.clear_frames, self._timing.clear_s, time_s)
+        return self._cleared(reading) if reading.safe or lasted else None
 
     def _raised(self, reading: Reading) -> AlertEvent:
         self._streak = 0

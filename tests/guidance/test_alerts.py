@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from hipseg.guidance.alerts import RULES, SAFE, ActiveAlert, AlertMonitor, Signals, read_rules
+from hipseg.guidance.alert_log import AlertLog
+from hipseg.guidance.alerts import ActiveAlert, AlertEvent, AlertMonitor, AlertState
 from hipseg.guidance.config import AlertsConfig, Priority
+from hipseg.guidance.injection import Injection, Spread
 from hipseg.guidance.measurements import Distances
+from hipseg.guidance.rules import RULES, SAFE, Signals, read_rules
 from hipseg.guidance.tracking import NeedleState
 
 CONFIG = AlertsConfig()
@@ -42,6 +45,14 @@ UNKNOWN = replace(
 
 def near(**distances: float | None) -> Signals:
     return replace(CALM, distances=replace(CALM.distances, **distances))  # type: ignore[arg-type]
+
+
+def placed(outside_joint_mm: float | None) -> Signals:
+    return replace(CALM, injection=Injection(placed=True, outside_joint_mm=outside_joint_mm))
+
+
+def spreading(spread: Spread | None) -> Signals:
+    return replace(CALM, injection=Injection(spread=spread))
 
 
 D, S, B, U = "dangerous", "safe", "between", "unknown"
@@ -84,6 +95,15 @@ TRUTH = [
     ("cartilage_labrum", replace(CALM, tip_to_labrum_mm=1.4), D),
     ("cartilage_labrum", replace(CALM, tip_to_labrum_mm=None), S),
     ("cartilage_labrum", UNKNOWN, U),
+    ("withdrawn", placed(0.6), D),
+    ("withdrawn", placed(0.4), B),
+    ("withdrawn", placed(-1.0), S),
+    ("withdrawn", placed(None), U),
+    ("withdrawn", replace(CALM, injection=Injection(outside_joint_mm=9.0)), S),  # never placed: nothing to leave
+    ("extra_articular_spread", spreading(Spread.EXTRA_ARTICULAR), D),
+    ("extra_articular_spread", spreading(Spread.INTRA_ARTICULAR), S),
+    ("extra_articular_spread", spreading(Spread.NONE), S),
+    ("extra_articular_spread", spreading(None), U),
     ("no_scale", replace(CALM, scale_known=False), D),
     ("no_scale", CALM, S),
     ("unrecognised_view", replace(CALM, view_recognised=False), D),
@@ -197,3 +217,48 @@ def test_time_running_backwards_does_not_hold_an_alert_for_ever() -> None:
         monitor.step(CLOSE, time_s)
     active, _ = monitor.step(UNKNOWN, 3.0)
     assert "nerve_proximity" not in {alert.id for alert in active}
+
+
+def test_clearing_takes_its_time_however_fast_frames_come() -> None:
+    fast = play([CLOSE] * 2 + [BETWEEN] * 100, frame_s=1 / 100)
+    cleared_s = (fast[-1][0] - 2) / 100
+    assert cleared_s == pytest.approx(CONFIG.nerve_proximity.clear_s, abs=0.011)
+
+
+def test_what_is_not_known_is_neither_clear_nor_active() -> None:
+    monitor = AlertMonitor(CONFIG)
+    assert set(monitor.states.values()) == {AlertState.UNKNOWN}
+    monitor.step(UNKNOWN, 0.0)
+    assert monitor.states["vessel_contact"] is AlertState.UNKNOWN
+    assert monitor.states["no_scale"] is AlertState.CLEAR
+    for time_s in (0.1, 0.2):
+        monitor.step(CLOSE, time_s)
+    assert monitor.states["nerve_proximity"] is AlertState.ACTIVE
+    monitor.step(UNKNOWN, 0.3)
+    assert monitor.states["nerve_proximity"] is AlertState.ACTIVE
+
+
+NERVE = ActiveAlert("nerve_proximity", Priority.medium, "Nerve near", 3.0, 4.0)
+
+
+def test_an_alert_that_passed_unnoticed_stays_on_the_list() -> None:
+    log = AlertLog()
+    log.see([AlertEvent(NERVE, "raised")], 1.0)
+    assert log.sounding is Priority.medium
+    log.see([AlertEvent(NERVE, "cleared")], 2.0)
+    assert log.sounding is None
+    assert [(entry.raised_s, entry.cleared_s) for entry in log.latched] == [(1.0, 2.0)]
+    log.acknowledge("nerve_proximity")
+    assert log.latched == ()
+    assert len(log.entries) == 1
+
+
+def test_acknowledging_silences_the_sound_and_never_the_state() -> None:
+    log = AlertLog()
+    log.see([AlertEvent(NERVE, "raised")], 1.0)
+    log.acknowledge()
+    assert log.sounding is None
+    assert log.latched[0].stands
+    log.see([AlertEvent(replace(NERVE, priority=Priority.high), "raised")], 1.5)
+    assert log.sounding is Priority.high
+    assert len(log.entries) == 1

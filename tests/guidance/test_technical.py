@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hipseg.errors import UsageError
-from hipseg.guidance.alerts import RULES
 from hipseg.guidance.config import AlertsConfig, GuidanceConfig, Priority, TechnicalAlert, validate
+from hipseg.guidance.rules import RULES
 from hipseg.guidance.technical import ALERT_OF, MESSAGES, TechnicalMonitor, by_urgency
 from hipseg.runtime.live.limits import LiveLimits
 from hipseg.runtime.live.watchdog import Condition, Finding
