@@ -123,6 +123,8 @@ class TrackingConfig:
         max_speed_mm_s: no hand is faster; a jump beyond it is not believed until the old tip is lost.
         gate_mm: jump that is always believed, besides three sigma.
         acceleration_mm_s2: standard deviation of a hand's acceleration, for the constant-velocity filter.
+        jitter: share of a tip's doubt that changes from frame to frame; the rest is the same in all of them.
+        drift_mm_s: how fast doubt grows while coasting.
         withdrawn_mm: a needle last seen with no more than this in the image has been drawn out, not lost.
     """
 
@@ -137,6 +139,8 @@ class TrackingConfig:
     max_speed_mm_s: float = ranged(60.0, 1, 1000)
     gate_mm: float = ranged(4.0, 0.1, 50)
     acceleration_mm_s2: float = ranged(200.0, 1, 10_000)
+    jitter: float = ranged(0.5, 0.01, 1)
+    drift_mm_s: float = ranged(5.0, 0, 1000)
     withdrawn_mm: float = ranged(7.0, 0, 50)
 
 
