@@ -10,10 +10,12 @@ import numpy as np
 
 from hipseg import anatomy
 from hipseg.frame import ScanRegion, Spacing
-from hipseg.guidance.alerts import ActiveAlert, AlertEvent, AlertMonitor, Signals
+from hipseg.guidance.alerts import ActiveAlert, AlertEvent, AlertMonitor, AlertState
 from hipseg.guidance.config import GuidanceConfig, ViewConfig
 from hipseg.guidance.flow import FlowRegion
+from hipseg.guidance.fluid import Echo, FluidWatch
 from hipseg.guidance.geometry import Points, ScanPlane, angle_to_skin_deg, distances_to
+from hipseg.guidance.injection import Injection, InjectionWatch
 from hipseg.guidance.measurements import (
     Distances,
     Measurements,
@@ -22,10 +24,12 @@ from hipseg.guidance.measurements import (
     measure_joint,
     path_ahead,
 )
-from hipseg.guidance.needle import find_needle
+from hipseg.guidance.needle import find_needle, find_needles
 from hipseg.guidance.path import PathCone
 from hipseg.guidance.reach import Suggestion
 from hipseg.guidance.recess import RecessTrend
+from hipseg.guidance.recordable import rounded
+from hipseg.guidance.rules import Signals
 from hipseg.guidance.structures import NOT_FOUND, Scene, StructureFinding
 from hipseg.guidance.target import Target, find_target
 from hipseg.guidance.tracking import NeedleState, NeedleTracker, TrackedNeedle
@@ -72,6 +76,8 @@ class Guidance:
         flow: what colour Doppler has shown so far, where it lies now.
         doppler: what is said of this frame's colour, such as an assumed colour map; None when the frame is grey.
         wrong_side: the needle comes from the side that the approach does not use; None when not known.
+        injection: placement of the needle and where fluid goes.
+        unknown_alerts: ids of alerts whose danger can't be judged in this frame.
     """
 
     frame: int
@@ -96,6 +102,8 @@ class Guidance:
     flow: tuple[FlowRegion, ...] = ()
     doppler: str | None = None
     wrong_side: bool | None = None
+    injection: Injection = field(default_factory=Injection)
+    unknown_alerts: tuple[str, ...] = ()
 
 
 class GuidanceEngine:
@@ -114,28 +122,41 @@ class GuidanceEngine:
     ) -> None:
         self._config = config
         self._view_thresholds = _thresholds(config.view, view_thresholds)
-        self._tracker = NeedleTracker(config.tracking)
+        self._still = still
+        self._tracker = NeedleTracker(config.tracking, still=still)
         self._monitor = AlertMonitor(config.alerts, still=still)
+        self._fluid = FluidWatch(config.injection)
+        self._injection = InjectionWatch(config.injection)
         self._vessels_seen = False
         self._last_vessel_clearance_mm: float | None = None
 
     def step(
-        self, segmentation: Segmentation, *, frame: int, time_s: float, spacing: Spacing | None, region: ScanRegion
+        self,
+        segmentation: Segmentation,
+        *,
+        frame: int,
+        time_s: float,
+        spacing: Spacing | None,
+        region: ScanRegion,
+        echo: Echo | None = None,
     ) -> Guidance:
         """Guidance for the next frame of the clip.
 
         Args:
             segmentation: of the frame's scan region.
             frame, time_s, spacing, region: as of the `Frame`.
+            echo: grey levels on the segmentation's grid, see `fluid.echo_on_grid`; None leaves fluid unknown.
         """
+        segmentation = rounded(segmentation)
         plane = ScanPlane.of(segmentation.grid, spacing, region)
         view = _view(segmentation, self._view_thresholds)
         scene = Scene(segmentation, plane, self._config.structures) if _is_sound(segmentation) else None
         guided = scene is not None and (view.state is not ViewState.UNRECOGNISED or not self._config.view_check)
-        needle = self._needle(scene if guided else None, segmentation, time_s, plane)
+        needle = self._needle(scene if guided else None, segmentation, time_s, plane, None)
         target = find_target(scene, segmentation.landmarks, self._config.target) if guided and scene else None
         facts = _measure(scene, needle, target, self._config) if guided and scene else _NOTHING
-        signals = self._signals(scene, needle, facts, view, plane, guided=guided)
+        injection = self._watch_injection(scene if guided else None, needle, RecessTrend(), echo, time_s)
+        signals = self._signals(scene, needle, facts, view, plane, injection, guided=guided)
         alerts, events = self._monitor.step(signals, time_s)
         return Guidance(
             frame=frame,
@@ -151,18 +172,38 @@ class GuidanceEngine:
             measurements=facts.measurements,
             alerts=alerts,
             events=events,
+            injection=injection if guided else Injection(),
+            unknown_alerts=_unknown(self._monitor.states),
         )
 
+    def _watch_injection(
+        self, scene: Scene | None, needle: TrackedNeedle, recess: RecessTrend, echo: Echo | None, time_s: float
+    ) -> Injection:
+        usable = scene is not None and scene.plane.scale_known
+        fluid_mm2 = self._fluid.step(echo, scene, needle.tip_mm, time_s) if scene is not None and usable else None
+        return self._injection.step(scene, needle, recess, fluid_mm2, time_s)
+
     def _needle(
-        self, scene: Scene | None, segmentation: Segmentation, time_s: float, plane: ScanPlane
+        self,
+        scene: Scene | None,
+        segmentation: Segmentation,
+        time_s: float,
+        plane: ScanPlane,
+        tissue_mm: Points | None,
     ) -> TrackedNeedle:
         """The tracked needle; a frame without guidance passes as one in which nothing was seen."""
-        sighting = None if scene is None else find_needle(scene, segmentation.landmarks, self._config.needle)
-        return self._tracker.step(sighting, time_s, plane)
+        if scene is None:
+            return self._tracker.step([], time_s, plane, tissue_mm)
+        if self._still:
+            found = find_needle(scene, segmentation.landmarks, self._config.needle)
+            return self._tracker.step([found] if found else [], time_s, plane)
+        sightings = find_needles(scene, segmentation.landmarks, self._config.needle)
+        return self._tracker.step(sightings, time_s, plane, tissue_mm)
 
     def _signals(
-        self, scene: Scene | None, needle: TrackedNeedle, facts: _Facts, view: View, plane: ScanPlane, *, guided: bool
-    ) -> Signals:
+        self, scene: Scene | None, needle: TrackedNeedle, facts: _Facts, view: View, plane: ScanPlane,
+        injection: Injection, *, guided: bool,
+    ) -> Signals:  # fmt: skip
         if guided and scene is not None:
             self._vessels_seen |= any(scene.has(vessel) for vessel in anatomy.VESSELS)
         self._remember_clearance(needle, facts)
@@ -179,6 +220,7 @@ class GuidanceEngine:
             scale_known=plane.scale_known,
             view_recognised=view.state is not ViewState.UNRECOGNISED if self._config.view_check else None,
             vessels_seen=self._vessels_seen,
+            injection=injection,
         )
 
     def _remember_clearance(self, needle: TrackedNeedle, facts: _Facts) -> None:
@@ -246,6 +288,10 @@ def _head_clearance(scene: Scene, tip_mm: Points, target: Target | None, span_mm
     if target is not None:
         cortex = cortex[np.hypot(*(cortex - target.foot_mm).T) > span_mm / 2]
     return float(distances_to(tip_mm[None], cortex)[0])
+
+
+def _unknown(states: dict[str, AlertState]) -> tuple[str, ...]:
+    return tuple(alert_id for alert_id, state in states.items() if state is AlertState.UNKNOWN)
 
 
 def _thresholds(config: ViewConfig, model: tuple[float, float]) -> tuple[float, float]:
