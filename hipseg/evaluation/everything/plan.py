@@ -77,7 +77,7 @@ def steps(plan: Plan) -> list[Step]:
         _step(plan, "latency", [*model, "--frames", "50" if plan.quick else "500"]),
         _step(plan, "intervals", ["--studies", "200" if plan.quick else "1000"]),
         _simulator(plan, quick),
-        _step(plan, "data", [str(plan.data), *quick]),
+        _step(plan, "data", quick),
         _step(plan, "alerts", [*model, *quick]),
     ]
 
