@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from hipseg.cli.benchmark.data import data
 from hipseg.cli.benchmark.everything import everything
 from hipseg.cli.benchmark.intervals import intervals
 from hipseg.cli.benchmark.latency import latency
@@ -20,6 +21,7 @@ def _benchmark() -> None:
 
 
 benchmark.command("latency")(latency)
+benchmark.command("data")(data)
 benchmark.command("intervals")(intervals)
 benchmark.command("robustness")(robustness)
 benchmark.command("models")(models)
