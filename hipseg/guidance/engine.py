@@ -6,33 +6,25 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
-import numpy as np
-
 from hipseg import anatomy
 from hipseg.frame import ScanRegion, Spacing
 from hipseg.guidance.alerts import ActiveAlert, AlertEvent, AlertMonitor, AlertState
+from hipseg.guidance.assessment import Assessment, Assessor
+from hipseg.guidance.clearances import Distances
 from hipseg.guidance.config import GuidanceConfig, ViewConfig
-from hipseg.guidance.flow import FlowRegion
+from hipseg.guidance.flow import FlowPicture, FlowRegion
 from hipseg.guidance.fluid import Echo, FluidWatch
-from hipseg.guidance.geometry import Points, ScanPlane, angle_to_skin_deg, distances_to
+from hipseg.guidance.geometry import ScanPlane
 from hipseg.guidance.injection import Injection, InjectionWatch
-from hipseg.guidance.measurements import (
-    Distances,
-    Measurements,
-    clearance_mm,
-    measure_distances,
-    measure_joint,
-    path_ahead,
-)
-from hipseg.guidance.needle import find_needle, find_needles
+from hipseg.guidance.measurements import Measurements
 from hipseg.guidance.path import PathCone
 from hipseg.guidance.reach import Suggestion
 from hipseg.guidance.recess import RecessTrend
 from hipseg.guidance.recordable import rounded
 from hipseg.guidance.rules import Signals
 from hipseg.guidance.structures import NOT_FOUND, Scene, StructureFinding
-from hipseg.guidance.target import Target, find_target
-from hipseg.guidance.tracking import NeedleState, NeedleTracker, TrackedNeedle
+from hipseg.guidance.target import Target
+from hipseg.guidance.tracking import NeedleState, TrackedNeedle
 from hipseg.runtime.segmentation import Segmentation
 
 
@@ -107,7 +99,7 @@ class Guidance:
 
 
 class GuidanceEngine:
-    """Turns a clip's segmentations into guidance. Remembers the needle and the alerts between frames, nothing else.
+    """Turns a clip's segmentations into guidance. What it remembers between frames is its own.
 
     Pure: the same frames give the same guidance.
 
@@ -122,8 +114,7 @@ class GuidanceEngine:
     ) -> None:
         self._config = config
         self._view_thresholds = _thresholds(config.view, view_thresholds)
-        self._still = still
-        self._tracker = NeedleTracker(config.tracking, still=still)
+        self._assessor = Assessor(config, still=still)
         self._monitor = AlertMonitor(config.alerts, still=still)
         self._fluid = FluidWatch(config.injection)
         self._injection = InjectionWatch(config.injection)
@@ -139,25 +130,26 @@ class GuidanceEngine:
         spacing: Spacing | None,
         region: ScanRegion,
         echo: Echo | None = None,
+        flow: FlowPicture | None = None,
     ) -> Guidance:
         """Guidance for the next frame of the clip.
 
         Args:
             segmentation: of the frame's scan region.
             frame, time_s, spacing, region: as of the `Frame`.
-            echo: grey levels on the segmentation's grid, see `fluid.echo_on_grid`; None leaves fluid unknown.
+            echo: grey levels on the segmentation's grid, see `fluid.echo_on_grid`; None leaves fluid and the
+                motion of tissue unknown.
+            flow: colour Doppler on the segmentation's grid, see `flow.flow_on_grid`; None while Doppler is off.
         """
-        segmentation = rounded(segmentation)
+        is_sound, segmentation = _is_sound(segmentation), rounded(segmentation)
         plane = ScanPlane.of(segmentation.grid, spacing, region)
         view = _view(segmentation, self._view_thresholds)
-        scene = Scene(segmentation, plane, self._config.structures) if _is_sound(segmentation) else None
-        guided = scene is not None and (view.state is not ViewState.UNRECOGNISED or not self._config.view_check)
-        needle = self._needle(scene if guided else None, segmentation, time_s, plane, None)
-        target = find_target(scene, segmentation.landmarks, self._config.target) if guided and scene else None
-        facts = _measure(scene, needle, target, self._config) if guided and scene else _NOTHING
-        injection = self._watch_injection(scene if guided else None, needle, RecessTrend(), echo, time_s)
-        signals = self._signals(scene, needle, facts, view, plane, injection, guided=guided)
-        alerts, events = self._monitor.step(signals, time_s)
+        scene = Scene(segmentation, plane, self._config.structures) if is_sound else None
+        is_shown = view.state is not ViewState.UNRECOGNISED or not self._config.view_check
+        guided = scene if is_shown else None
+        known = self._assessor.step(guided, segmentation.landmarks, plane, time_s, echo, flow)
+        injection = self._watch_injection(guided, known.needle, known.recess, echo, time_s)
+        alerts, events = self._monitor.step(self._signals(guided, known, view, plane, injection), time_s)
         return Guidance(
             frame=frame,
             time_s=time_s,
@@ -165,13 +157,22 @@ class GuidanceEngine:
             plane=plane,
             view=view,
             structures=scene.findings if scene else _NO_STRUCTURES,
-            needle=needle if guided else None,
-            angle_deg=facts.angle_deg,
-            target=target,
-            distances=facts.distances,
-            measurements=facts.measurements,
+            needle=known.needle if guided else None,
+            angle_deg=known.angle_deg,
+            target=known.target,
+            distances=known.distances,
+            measurements=known.measurements,
             alerts=alerts,
             events=events,
+            distances_sigma=known.distances_sigma,
+            measurements_sigma=known.measurements_sigma,
+            path=known.path,
+            suggestion=known.suggestion,
+            recess=known.recess,
+            effusion=known.effusion,
+            flow=known.flow,
+            doppler=flow.note if flow else None,
+            wrong_side=known.wrong_side,
             injection=injection if guided else Injection(),
             unknown_alerts=_unknown(self._monitor.states),
         )
@@ -183,39 +184,21 @@ class GuidanceEngine:
         fluid_mm2 = self._fluid.step(echo, scene, needle.tip_mm, time_s) if scene is not None and usable else None
         return self._injection.step(scene, needle, recess, fluid_mm2, time_s)
 
-    def _needle(
-        self,
-        scene: Scene | None,
-        segmentation: Segmentation,
-        time_s: float,
-        plane: ScanPlane,
-        tissue_mm: Points | None,
-    ) -> TrackedNeedle:
-        """The tracked needle; a frame without guidance passes as one in which nothing was seen."""
-        if scene is None:
-            return self._tracker.step([], time_s, plane, tissue_mm)
-        if self._still:
-            found = find_needle(scene, segmentation.landmarks, self._config.needle)
-            return self._tracker.step([found] if found else [], time_s, plane)
-        sightings = find_needles(scene, segmentation.landmarks, self._config.needle)
-        return self._tracker.step(sightings, time_s, plane, tissue_mm)
-
     def _signals(
-        self, scene: Scene | None, needle: TrackedNeedle, facts: _Facts, view: View, plane: ScanPlane,
-        injection: Injection, *, guided: bool,
-    ) -> Signals:  # fmt: skip
-        if guided and scene is not None:
-            self._vessels_seen |= any(scene.has(vessel) for vessel in anatomy.VESSELS)
-        self._remember_clearance(needle, facts)
+        self, guided: Scene | None, known: Assessment, view: View, plane: ScanPlane, injection: Injection
+    ) -> Signals:
+        seen = guided is not None and any(guided.has(vessel) for vessel in anatomy.VESSELS)
+        self._vessels_seen |= seen or bool(known.flow)
+        self._remember_clearance(known)
         return Signals(
-            needle=needle.state if guided else None,
-            distances=facts.distances,
-            tip_sigma_mm=needle.sigma_mm if guided and plane.scale_known else None,
-            path_to_entry_mm=facts.path_to_entry_mm,
-            tip_to_head_mm=facts.tip_to_head_mm,
-            tip_to_labrum_mm=facts.tip_to_labrum_mm,
-            heading_error_deg=facts.heading_error_deg,
-            angle_deg=facts.angle_deg,
+            needle=known.needle.state if guided else None,
+            distances=known.distances,
+            tip_sigma_mm=known.needle.sigma_mm if guided and plane.scale_known else None,
+            path_to_entry_mm=known.path_to_entry_mm,
+            tip_to_head_mm=known.tip_to_head_mm,
+            tip_to_labrum_mm=known.distances.tip_to_labrum,
+            heading_error_deg=known.heading_error_deg,
+            angle_deg=known.angle_deg,
             last_vessel_clearance_mm=self._last_vessel_clearance_mm,
             scale_known=plane.scale_known,
             view_recognised=view.state is not ViewState.UNRECOGNISED if self._config.view_check else None,
@@ -223,71 +206,16 @@ class GuidanceEngine:
             injection=injection,
         )
 
-    def _remember_clearance(self, needle: TrackedNeedle, facts: _Facts) -> None:
-        known = [facts.distances.tip_to_artery, facts.distances.tip_to_vein]
-        nearest = min((distance for distance in known if distance is not None), default=None)
-        if nearest is not None or needle.state is NeedleState.ABSENT:
+    def _remember_clearance(self, known: Assessment) -> None:
+        distances = known.distances
+        clearances = [distances.tip_to_artery, distances.tip_to_vein, distances.tip_to_flow]
+        nearest = min((distance for distance in clearances if distance is not None), default=None)
+        if nearest is not None or known.needle.state is NeedleState.ABSENT:
             self._last_vessel_clearance_mm = nearest
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """Numbers of one frame, for the record and for the rules."""
-
-    distances: Distances = field(default_factory=Distances)
-    measurements: Measurements = field(default_factory=Measurements)
-    angle_deg: float | None = None
-    heading_error_deg: float | None = None
-    path_to_entry_mm: float | None = None
-    tip_to_head_mm: float | None = None
-    tip_to_labrum_mm: float | None = None
-
-
-_NOTHING = _Facts()
+_ROUNDING = 1e-3
 _NO_STRUCTURES = {structure.name: NOT_FOUND for structure in anatomy.STRUCTURES[1:]}
-
-
-def _measure(scene: Scene, needle: TrackedNeedle, target: Target | None, config: GuidanceConfig) -> _Facts:
-    """All numbers; none without scale."""
-    if not scene.plane.scale_known:
-        return _NOTHING
-    measurements = measure_joint(scene, target, config.measurements)
-    tip_mm, line = needle.tip_mm, needle.line
-    if tip_mm is None or line is None:
-        return _Facts(measurements=measurements)
-    return _Facts(
-        distances=measure_distances(scene, tip_mm, line, target, config.measurements),
-        measurements=measurements,
-        angle_deg=angle_to_skin_deg(line.direction),
-        heading_error_deg=None if target is None else _heading_error_deg(line.direction, target.point_mm - tip_mm),
-        path_to_entry_mm=_path_to_entry(scene, path_ahead(line, tip_mm, config.alerts.contact_path_mm)),
-        tip_to_head_mm=_head_clearance(scene, tip_mm, target, config.target.span_mm),
-        tip_to_labrum_mm=clearance_mm(scene, tip_mm[None], (anatomy.LABRUM,)),
-    )
-
-
-def _heading_error_deg(direction: Points, way_mm: Points) -> float:
-    cross = direction[0] * way_mm[1] - direction[1] * way_mm[0]
-    return float(np.degrees(np.arctan2(abs(cross), direction @ way_mm)))
-
-
-def _path_to_entry(scene: Scene, path_mm: Points) -> float | None:
-    """Along a path [n, 2] to the first point inside a vessel; infinite if there is none, None without vessels."""
-    if not any(scene.has(vessel) for vessel in anatomy.VESSELS):
-        return None
-    inside = np.flatnonzero(scene.inside(path_mm, anatomy.VESSELS))
-    return float(np.hypot(*(path_mm[inside[0]] - path_mm[0]))) if len(inside) else math.inf
-
-
-def _head_clearance(scene: Scene, tip_mm: Points, target: Target | None, span_mm: float) -> float | None:
-    """To the head's cortex outside of the acceptable span about the target, where the tip is meant to come near it."""
-    head = scene.surface(anatomy.FEMORAL_HEAD)
-    if head is None:
-        return None
-    cortex = head.superficial_mm
-    if target is not None:
-        cortex = cortex[np.hypot(*(cortex - target.foot_mm).T) > span_mm / 2]
-    return float(distances_to(tip_mm[None], cortex)[0])
 
 
 def _unknown(states: dict[str, AlertState]) -> tuple[str, ...]:
@@ -310,5 +238,6 @@ def _view(segmentation: Segmentation, thresholds: tuple[float, float]) -> View:
 
 
 def _is_sound(segmentation: Segmentation) -> bool:
-    """Whether every probability is a number: one that is not makes the sum of all not one."""
-    return math.isfinite(float(segmentation.probabilities_CHW.sum()))
+    """Whether every probability is one: NaN is neither small nor large."""
+    probabilities_CHW = segmentation.probabilities_CHW
+    return bool(probabilities_CHW.min() >= -_ROUNDING and probabilities_CHW.max() <= 1 + _ROUNDING)

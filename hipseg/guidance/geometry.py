@@ -96,10 +96,22 @@ class ScanPlane:
 
 def occupied_labels(labels_HW: Labels, grid: Grid) -> Labels:
     """The labels of an image on the occupied part of its grid: each cell takes the pixel under its centre."""
+    return labels_HW[np.ix_(*_pixels_under(grid))]
+
+
+def image_labels(cells_HW: Labels, grid: Grid) -> Labels:
+    """Labels at an image's size of which `occupied_labels` gives these cells again; pixels under no centre are 0."""
+    labels_HW = np.zeros((grid.height, grid.width), np.uint8)
+    labels_HW[np.ix_(*_pixels_under(grid))] = cells_HW
+    return labels_HW
+
+
+def _pixels_under(grid: Grid) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows and columns of the pixels under the occupied cells' centres."""
     rows, columns = (np.arange(part.start, part.stop) for part in grid.occupied)
     pixel_rows = np.clip(np.floor((rows + 0.5) * grid.scale), 0, grid.height - 1).astype(np.intp)
     pixel_columns = np.clip(np.floor((columns + 0.5 - grid.left) * grid.scale), 0, grid.width - 1).astype(np.intp)
-    return labels_HW[np.ix_(pixel_rows, pixel_columns)]
+    return pixel_rows, pixel_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +205,16 @@ def nearest_to(point_mm: Points, surface_mm: Points) -> Points:
     """The surface point [2] nearest to one point; the surface must not be empty."""
     nearest: Points = surface_mm[np.argmin(np.hypot(*(surface_mm - point_mm).T))]
     return nearest
+
+
+def is_inside(points_mm: Points, outline_mm: Points) -> npt.NDArray[np.bool_]:
+    """Which points [n, 2] lie inside a closed polygon [m, 2], by the number of edges to their right."""
+    x, y = points_mm[:, 0, None], points_mm[:, 1, None]
+    x1, y1 = outline_mm[None, :, 0], outline_mm[None, :, 1]
+    x2, y2 = np.roll(x1, -1, axis=1), np.roll(y1, -1, axis=1)
+    crosses = (y1 > y) != (y2 > y)
+    rise = np.where(y2 == y1, 1.0, y2 - y1)
+    return np.asarray(np.count_nonzero(crosses & (x < x1 + (y - y1) / rise * (x2 - x1)), axis=1) % 2 == 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from enum import Enum
 import numpy as np
 
 from hipseg import anatomy
+from hipseg.guidance.clearances import clearance_mm
 from hipseg.guidance.geometry import Points
 from hipseg.guidance.injection_config import InjectionConfig
-from hipseg.guidance.measurements import clearance_mm
 from hipseg.guidance.recess import RecessTrend
 from hipseg.guidance.structures import Scene
 from hipseg.guidance.tracking import NeedleState, TrackedNeedle

@@ -1,42 +1,39 @@
-"""Lengths and areas a clinician reads: clearances of needle and path, and the joint's own measures. None: not known."""
+"""Lengths and areas of the joint and its vessels that a clinician reads, each with its doubt. None: not known."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 
 from hipseg import anatomy
-from hipseg.guidance.config import CapsuleFace, MeasurementConfig
-from hipseg.guidance.geometry import Line, Points, distances_to
+from hipseg.guidance.config import CapsuleFace, MeasurementConfig, TargetConfig
+from hipseg.guidance.flow import FlowPicture, share_of_cells
+from hipseg.guidance.geometry import Points, distances_to
 from hipseg.guidance.structures import Scene
 from hipseg.guidance.target import Target
 
-_PATH_STEP_MM = 0.5
 _WIDEST_PERCENTILE = 95
 """The widest place, a single frayed cell left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Distances:
-    """Clearances in millimetres, negative inside a structure; None where either end is not known."""
-
-    tip_to_target: float | None = None
-    tip_to_artery: float | None = None
-    tip_to_vein: float | None = None
-    tip_to_nerve: float | None = None
-    tip_to_bone: float | None = None
-    path_to_vessel: float | None = None
-    path_miss_target: float | None = None
-    tip_to_labrum: float | None = None
-    tip_to_flow: float | None = None
-    path_to_nerve: float | None = None
-    path_to_flow: float | None = None
+_CORRELATED_MM = 3.0
+"""Neighbouring surface points err together over about this length: a mean over more of them is surer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """Of the joint."""
+    """Of the joint and its vessels.
+
+    Attributes:
+        neck_capsule_distance_mm: cortex of the neck to the capsule, see `MeasurementConfig`.
+        capsule_thickness_mm: median between both faces.
+        recess_area_mm2: of the recess in view.
+        recess_width_mm: deep face of the capsule to the cortex, median over the target's span.
+        artery_diameter_mm, vein_diameter_mm: shorter axis of the largest piece, whole in the picture.
+        hyperaemia: Doppler cells per capsule cells, 0-1.
+    """
 
     neck_capsule_distance_mm: float | None = None
     capsule_thickness_mm: float | None = None
@@ -47,52 +44,92 @@ class Measurements:
     hyperaemia: float | None = None
 
 
-def clearance_mm(scene: Scene, points_mm: Points, class_ids: tuple[int, ...]) -> float | None:
-    """Least signed distance from points [n, 2] to any of some structures, None when none of them is present."""
-    surfaces = [surface.outline_mm for class_id in class_ids if (surface := scene.surface(class_id)) is not None]
-    if not surfaces:
-        return None
-    distances = distances_to(points_mm, np.concatenate(surfaces))
-    return float(np.min(np.where(scene.inside(points_mm, class_ids), -distances, distances)))
+def measure_joint(
+    scene: Scene,
+    target: Target | None,
+    config: MeasurementConfig,
+    targets: TargetConfig | None = None,
+    flow: FlowPicture | None = None,
+) -> Measurements:
+    """Every measure whose structures are seen.
 
-
-def path_ahead(line: Line, tip_mm: Points, length_mm: float) -> Points:
-    """Points [n, 2] of the projected path, from the tip on."""
-    steps = np.arange(0, length_mm + _PATH_STEP_MM / 2, _PATH_STEP_MM)
-    return Line(tip_mm, line.direction).at(steps)
-
-
-def miss_mm(line: Line, tip_mm: Points, target_mm: Points) -> float:
-    """How far the projected path passes the target by; a target left behind is missed by its distance."""
-    ahead = float((target_mm - tip_mm) @ line.direction)
-    return float(np.hypot(*(target_mm - tip_mm))) if ahead < 0 else abs(float(line.across(target_mm)))
-
-
-def measure_distances(
-    scene: Scene, tip_mm: Points, line: Line, target: Target | None, config: MeasurementConfig
-) -> Distances:
-    """Every clearance of a needle whose tip and direction are known."""
-    tip = tip_mm[None]
-    path = path_ahead(line, tip_mm, config.path_mm)
-    return Distances(
-        tip_to_target=None if target is None else float(np.hypot(*(target.point_mm - tip_mm))),
-        tip_to_artery=clearance_mm(scene, tip, (anatomy.FEMORAL_ARTERY,)),
-        tip_to_vein=clearance_mm(scene, tip, (anatomy.FEMORAL_VEIN,)),
-        tip_to_nerve=clearance_mm(scene, tip, (anatomy.FEMORAL_NERVE,)),
-        tip_to_bone=clearance_mm(scene, tip, anatomy.BONES),
-        path_to_vessel=clearance_mm(scene, path, anatomy.VESSELS),
-        path_miss_target=None if target is None else miss_mm(line, tip_mm, target.point_mm),
-    )
-
-
-def measure_joint(scene: Scene, target: Target | None, config: MeasurementConfig) -> Measurements:
-    """The joint's own measures, each where its structures are seen."""
+    Args:
+        scene: of the frame, with a scale.
+        target: of it.
+        config: definitions.
+        targets: the target's span.
+        flow: colour Doppler of the frame.
+    """
     recess = scene.findings[anatomy.STRUCTURES[anatomy.JOINT_RECESS].name]
+    targets = targets or TargetConfig()
     return Measurements(
         neck_capsule_distance_mm=_neck_capsule_distance(scene, target, config),
         capsule_thickness_mm=_capsule_thickness(scene),
         recess_area_mm2=recess.area_mm2,
+        recess_width_mm=_recess_width(scene, target, targets.span_mm),
+        artery_diameter_mm=_diameter(scene, anatomy.FEMORAL_ARTERY, targets.main_vessel_mm2),
+        vein_diameter_mm=_diameter(scene, anatomy.FEMORAL_VEIN, targets.main_vessel_mm2),
+        hyperaemia=share_of_cells(flow, scene.cells(anatomy.ANTERIOR_CAPSULE)),
     )
+
+
+def joint_sigma(
+    found: Measurements, scene: Scene, config: MeasurementConfig, targets: TargetConfig | None = None
+) -> Measurements:
+    """Standard deviation of each number, by the doubt about the surfaces it lies between."""
+    one_mm = config.surface_sigma_mm
+    two_mm = float(np.sqrt(2)) * one_mm
+    capsule, recess = scene.surface(anatomy.ANTERIOR_CAPSULE), scene.surface(anatomy.JOINT_RECESS)
+    span_mm = (targets or TargetConfig()).span_mm
+    return Measurements(
+        neck_capsule_distance_mm=_if_known(found.neck_capsule_distance_mm, two_mm),
+        capsule_thickness_mm=_if_known(
+            found.capsule_thickness_mm, two_mm * _mean_of(0 if capsule is None else _extent_mm(capsule.deep_mm))
+        ),
+        recess_area_mm2=_if_known(
+            found.recess_area_mm2, _area_sigma(0 if recess is None else 2 * _extent_mm(recess.outline_mm), one_mm)
+        ),
+        recess_width_mm=_if_known(found.recess_width_mm, two_mm * _mean_of(span_mm)),
+        artery_diameter_mm=_if_known(found.artery_diameter_mm, two_mm),
+        vein_diameter_mm=_if_known(found.vein_diameter_mm, two_mm),
+        hyperaemia=_if_known(found.hyperaemia, _share_sigma(found.hyperaemia, scene)),
+    )
+
+
+def _if_known(value: float | None, sigma: float) -> float | None:
+    return None if value is None else sigma
+
+
+def _extent_mm(points_mm: Points) -> float:
+    return float(np.ptp(points_mm[:, 0])) if len(points_mm) else 0.0
+
+
+def _mean_of(length_mm: float) -> float:
+    """By how much a mean over a length is surer than one place."""
+    return 1 / math.sqrt(max(length_mm / _CORRELATED_MM, 1.0))
+
+
+def _area_sigma(perimeter_mm: float, surface_mm: float) -> float:
+    """Independent pieces of the border, each off by the surface's doubt."""
+    return surface_mm * float(np.sqrt(perimeter_mm * _CORRELATED_MM))
+
+
+def _share_sigma(share: float | None, scene: Scene) -> float:
+    """Of a share of cells, as a binomial of patches of a square millimetre."""
+    cells = scene.cells(anatomy.ANTERIOR_CAPSULE)
+    if share is None or cells is None:
+        return 0.0
+    patches = max(float(np.count_nonzero(cells)) * scene.plane.cell_area_mm2, 1.0)
+    return float(np.sqrt(max(share * (1 - share), 1 / patches) / patches))
+
+
+def has_effusion(found: Measurements, config: MeasurementConfig) -> bool | None:
+    """Whether the neck-capsule distance fulfils the configured definition; None when it can't be measured."""
+    distance_mm, other_mm = found.neck_capsule_distance_mm, config.other_side_mm
+    if distance_mm is None:
+        return None
+    is_wider = other_mm is not None and distance_mm - other_mm > config.effusion_asymmetry_mm
+    return distance_mm >= config.effusion_from_mm or is_wider
 
 
 def _neck_capsule_distance(scene: Scene, target: Target | None, config: MeasurementConfig) -> float | None:
@@ -102,17 +139,20 @@ def _neck_capsule_distance(scene: Scene, target: Target | None, config: Measurem
         return None
     near = np.hypot(*(neck.superficial_mm - target.foot_mm).T) <= config.neck_length_mm
     face = capsule.deep_mm if config.neck_capsule_to is CapsuleFace.deep else capsule.superficial_mm
-    covered = _beneath(neck.superficial_mm, face)
-    cortex = neck.superficial_mm[near & covered]
+    cortex = neck.superficial_mm[near & _is_beneath(neck.superficial_mm, face)]
     return float(np.percentile(distances_to(cortex, face), _WIDEST_PERCENTILE)) if len(cortex) else None
 
 
-def _beneath(points_mm: Points, face_mm: Points) -> np.ndarray:
-    """Which points lie under a face: beyond its ends the nearest point of it would be no distance to it."""
+def _is_beneath(points_mm: Points, face_mm: Points) -> npt.NDArray[np.bool_]:
+    """Which points lie under a face: beyond its ends the nearest point of it would be no distance to it.
+
+    A capsule that is drawn below the bone bounds nothing.
+    """
     if len(face_mm) == 0:
         return np.zeros(len(points_mm), dtype=bool)
-    x = points_mm[:, 0]
-    return np.asarray((x >= face_mm[:, 0].min()) & (x <= face_mm[:, 0].max()))
+    x, y = points_mm.T
+    covered = (x >= face_mm[:, 0].min()) & (x <= face_mm[:, 0].max())
+    return np.asarray(covered & (np.interp(x, face_mm[:, 0], face_mm[:, 1]) <= y))
 
 
 def _capsule_thickness(scene: Scene) -> float | None:
@@ -121,3 +161,38 @@ def _capsule_thickness(scene: Scene) -> float | None:
     if capsule is None or not len(capsule.deep_mm) or not len(capsule.superficial_mm):
         return None
     return float(np.median(distances_to(capsule.deep_mm, capsule.superficial_mm)))
+
+
+def _recess_width(scene: Scene, target: Target | None, span_mm: float) -> float | None:
+    """Between the capsule's deep face and the cortex, median over the acceptable span about the target."""
+    capsule = scene.surface(anatomy.ANTERIOR_CAPSULE)
+    bones = [surface for bone in (anatomy.FEMORAL_HEAD, anatomy.FEMORAL_NECK) if (surface := scene.surface(bone))]
+    if target is None or capsule is None or not bones:
+        return None
+    cortex = np.concatenate([bone.superficial_mm for bone in bones])
+    near = np.hypot(*(cortex - target.foot_mm).T) <= span_mm / 2
+    covered = cortex[near & _is_beneath(cortex, capsule.deep_mm)]
+    return float(np.median(distances_to(covered, capsule.deep_mm))) if len(covered) else None
+
+
+def _diameter(scene: Scene, vessel: int, least_mm2: float) -> float | None:
+    """Shorter axis of the ellipse with the moments of the vessel's largest piece.
+
+    A vessel cut obliquely is wider one way, never narrower; None for branches and for one that leaves the picture.
+    """
+    cells = scene.cells(vessel)
+    if cells is None:
+        return None
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(cells.view(np.uint8), connectivity=8)
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    left, top, width, height, area = stats[largest]
+    if area * scene.plane.cell_area_mm2 < least_mm2 or _touches_edge(left, top, width, height, cells.shape):
+        return None
+    rows, columns = np.nonzero(pieces[top : top + height, left : left + width] == largest)
+    cell_mm = scene.plane.grid.scale * np.array([scene.plane.column_mm, scene.plane.row_mm])
+    spread = np.cov(np.stack([columns, rows]) * cell_mm[:, None])
+    return float(4 * np.sqrt(np.linalg.eigvalsh(spread)[0]))
+
+
+def _touches_edge(left: int, top: int, width: int, height: int, shape: tuple[int, ...]) -> bool:
+    return left == 0 or top == 0 or left + width >= shape[1] or top + height >= shape[0]

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+from hipseg import anatomy
+from hipseg.guidance.clearances import signed_distances
+from hipseg.guidance.config import ReachConfig
+from hipseg.guidance.flow import FlowRegion, distances_to_flow
 from hipseg.guidance.geometry import Points
+from hipseg.guidance.structures import Scene
+from hipseg.guidance.target import Target
+
+_STEP_MM, _STEP_DEG = 1.0, 2.5
+_FLOW, _BONE = "flow", "bone"
+_BONE_FREE_MM = 3.0
+"""The last millimetres before the target lie near the cortex, as they should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +46,108 @@ class Suggestion:
     reachable: bool | None = None
     refused: str | None = None
     blocked_by: tuple[str, ...] = ()
+
+
+def suggest_way(scene: Scene, target: Target, config: ReachConfig, flow: tuple[FlowRegion, ...] = ()) -> Suggestion:
+    """The straight way nearest to the preferred angle that keeps clear of all that is to be avoided.
+
+    The skin is the top of the image and what continues it on both sides; the needle enters beside the probe, on the
+    target's side. Curved probes dip below that line at their edges, so that a way over them comes out a little long.
+
+    Args:
+        scene: of the frame, with a scale.
+        target: with a known side.
+        config: the needle and what is kept clear.
+        flow: known so far.
+    """
+    if target.side is None:
+        return Suggestion(refused="the side of the needle is not known")
+    ways = list(_ways(scene, target, target.side, config))
+    if not ways:
+        return Suggestion(refused="no angle in range enters beside the probe")
+    tried = _judged(scene, target, ways, config, flow)
+    clear = [one for one in tried if not one.blocked_by]
+    reachable = [one for one in clear if one.reachable is not False]
+    if reachable:
+        return min(reachable, key=lambda one: abs((one.angle_deg or 0) - config.preferred_angle_deg))
+    if clear:
+        shortest = min(clear, key=lambda one: one.length_mm or math.inf)
+        return Suggestion(
+            length_mm=shortest.length_mm,
+            reachable=False,
+            refused=f"a needle of {shortest.length_mm:.0f} mm is needed, the chosen one has {config.length_mm:g} mm",
+        )
+    names = tuple(sorted({name for one in tried for name in one.blocked_by}))
+    return Suggestion(refused=f"every way is closed by {', '.join(names).replace('_', ' ')}", blocked_by=names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A straight way and the part of it [n, 2] that lies in the picture; n is at least 1, the target's end."""
+
+    angle_deg: float
+    entry_mm: Points
+    length_mm: float
+    seen_mm: Points
+
+
+def _ways(scene: Scene, target: Target, side: int, config: ReachConfig) -> Iterator[_Way]:
+    """Straight ways at every angle in range whose entry lies beside the probe."""
+    width_mm = float(scene.plane.size_mm[0])
+    for angle_deg in np.arange(config.min_angle_deg, config.max_angle_deg + 1e-6, _STEP_DEG):
+        beside_mm = target.point_mm[1] / math.tan(math.radians(angle_deg))
+        entry = np.array([target.point_mm[0] + side * beside_mm, 0.0])
+        free_mm = entry[0] - width_mm if side > 0 else -entry[0]
+        if free_mm < config.beside_probe_mm:
+            continue
+        length_mm = float(np.hypot(*(target.point_mm - entry)))
+        shares = np.linspace(1, 0, max(math.ceil(length_mm / _STEP_MM), 2))[:, None]
+        points = entry + shares * (target.point_mm - entry)
+        seen = np.all((points >= 0) & (points <= scene.plane.size_mm), axis=1)
+        seen[0] = True
+        yield _Way(float(angle_deg), entry, length_mm, points[seen])
+
+
+def _judged(
+    scene: Scene, target: Target, ways: list[_Way], config: ReachConfig, flow: tuple[FlowRegion, ...]
+) -> list[Suggestion]:
+    """Each way with its margins and what closes it; all points are measured at once."""
+    points = np.concatenate([way.seen_mm for way in ways])
+    firsts = np.cumsum([0, *(len(way.seen_mm) for way in ways[:-1])])
+    margins = {
+        name: (np.minimum.reduceat(distances, firsts), least_mm + config.radius_mm)
+        for name, distances, least_mm in _distances(scene, points, config, flow)
+    }
+    in_bone = scene.inside(points, anatomy.BONES) & (np.hypot(*(points - target.point_mm).T) > _BONE_FREE_MM)
+    bony = np.logical_or.reduceat(in_bone, firsts)
+    return [
+        Suggestion(
+            entry_mm=way.entry_mm,
+            angle_deg=way.angle_deg,
+            length_mm=way.length_mm,
+            margin_mm=min((float(found[k]) for found, _ in margins.values()), default=None),
+            unseen_mm=max(way.length_mm - len(way.seen_mm) * _STEP_MM, 0.0),
+            reachable=None if config.length_mm is None else way.length_mm <= config.length_mm,
+            blocked_by=tuple(sorted([name for name, (found, least_mm) in margins.items() if found[k] < least_mm]
+                                    + [_BONE] * bool(bony[k]))),
+        )
+        for k, way in enumerate(ways)
+    ]  # fmt: skip
+
+
+def _distances(
+    scene: Scene, points_mm: Points, config: ReachConfig, flow: tuple[FlowRegion, ...]
+) -> Iterator[tuple[str, npt.NDArray[np.float64], float]]:
+    """Each structure to be avoided: how far the points are from it, and how far they must be."""
+    allowed = {
+        anatomy.FEMORAL_ARTERY: config.clearance_mm,
+        anatomy.FEMORAL_VEIN: config.clearance_mm,
+        anatomy.FEMORAL_NERVE: config.nerve_mm,
+        anatomy.LABRUM: config.labrum_mm,
+    }
+    for class_id, least_mm in allowed.items():
+        distances = signed_distances(scene, points_mm, (class_id,))
+        if distances is not None:
+            yield anatomy.STRUCTURES[class_id].name, distances, least_mm
+    if flow:
+        yield _FLOW, distances_to_flow(points_mm, flow), config.clearance_mm

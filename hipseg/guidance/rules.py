@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hipseg.guidance.alert_config import AlertLimits, AlertsConfig, Priority
+from hipseg.guidance.clearances import Distances
 from hipseg.guidance.injection import Injection, Spread
-from hipseg.guidance.measurements import Distances
 from hipseg.guidance.tracking import NeedleState
 
 

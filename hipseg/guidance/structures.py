@@ -18,6 +18,9 @@ _NEEDLE_COVERS_MM = 2.5
 """Widest band a needle's mask hides of what lies beneath it: 18 G is 1.27 mm, its echo up to twice that."""
 
 
+_SMALL = (*anatomy.VESSELS, anatomy.FEMORAL_NERVE, anatomy.LABRUM, anatomy.ANTERIOR_CAPSULE, anatomy.JOINT_RECESS)
+
+
 @dataclass(frozen=True, slots=True)
 class StructureFinding:
     """One structure of a frame as it is recorded.
@@ -103,11 +106,15 @@ class Scene:
         _, components = cv2.connectedComponents(mask_HW[box], connectivity=8)
         large = np.bincount(components.ravel()) * self.plane.cell_area_mm2 >= self._config.min_area_mm2
         large[0] = False
-        if not large.any():
+        if not large.any() or self._is_impossible(class_id, mask_HW):
             return None
         kept = np.zeros(mask_HW.shape, dtype=bool)
         kept[box] = large[components]
         return kept if class_id == anatomy.NEEDLE else self._beneath_needle(kept, box)
+
+    def _is_impossible(self, class_id: int, mask_HW: npt.NDArray[np.uint8]) -> bool:
+        """Whether a structure that is small in any view covers much of this one: then nothing is known of it."""
+        return class_id in _SMALL and int(np.count_nonzero(mask_HW)) > self._config.max_share * mask_HW.size
 
     def _beneath_needle(self, cells_HW: npt.NDArray[np.bool_], box: tuple[slice, slice]) -> npt.NDArray[np.bool_]:
         """Adds the needle's cells that a structure encloses: the needle is drawn on top, the structure goes on below.

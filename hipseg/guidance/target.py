@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hipseg import anatomy
-from hipseg.guidance.config import Approach, TargetConfig
+from hipseg.guidance.config import Approach, Side, TargetConfig
 from hipseg.guidance.geometry import Points, fit_circle, nearest_to
 from hipseg.guidance.structures import Scene
 from hipseg.runtime.segmentation import Landmark
@@ -21,6 +21,7 @@ _CAPSULE_END_MM, _CIRCLE_MISFIT_MM = 1.0, 2.0
 _MUCH_NECK = 0.4
 """Share of the head's area: with so much of the neck in view, the probe lies along it."""
 
+_SIDES = {Side.left: -1, Side.right: 1}
 _JUNCTION_GAP_MM = 4.0
 """Head and neck drawn further apart than this do not show their junction."""
 
@@ -33,11 +34,13 @@ class Target:
         point_mm: [2], midway in the recess.
         foot_mm: [2], the cortex below it: the head-neck junction, or the place on the head.
         approach: longitudinal or transverse.
+        side: of the image from which the needle should come: 1 right, -1 left; None when that can't be told.
     """
 
     point_mm: Points
     foot_mm: Points
     approach: Approach
+    side: int | None = None
 
 
 def find_target(scene: Scene, landmarks: dict[str, Landmark], config: TargetConfig) -> Target | None:
@@ -55,13 +58,13 @@ def find_target(scene: Scene, landmarks: dict[str, Landmark], config: TargetConf
     if approach is Approach.longitudinal:
         foot_mm = _junction(scene, landmarks.get("head_neck_junction"), config)
     else:
-        foot_mm = _on_head(scene, config.transverse_slope_deg)
+        foot_mm = _on_head(scene, config)
     if foot_mm is None:
         return None
     gap_mm = _gap_above(foot_mm, capsule.deep_mm)
     if gap_mm is None or not 0 <= gap_mm <= config.max_gap_mm:
         return None
-    return Target(foot_mm - (0, gap_mm / 2), foot_mm, approach)
+    return Target(foot_mm - (0, gap_mm / 2), foot_mm, approach, _needle_side(scene, approach, config))
 
 
 def _gap_above(foot_mm: Points, capsule_mm: Points) -> float | None:
@@ -120,7 +123,7 @@ def _meeting(head_mm: Points, neck_mm: Points) -> Points | None:
     return np.asarray((head_mm[on_head] + neck_mm[on_neck]) / 2)
 
 
-def _on_head(scene: Scene, slope_deg: float) -> Points | None:
+def _on_head(scene: Scene, config: TargetConfig) -> Points | None:
     """The point of the head's cortex that slopes so much, on the side away from the vessels; the apex for 0.
 
     None when that part of the head is not in view.
@@ -130,13 +133,26 @@ def _on_head(scene: Scene, slope_deg: float) -> Points | None:
     if head is None or circle is None:
         return None
     centre_mm, radius_mm = circle
-    side = _lateral_side(scene, float(centre_mm[0]))
-    if side is None and slope_deg > 0:
+    side = _SIDES.get(config.side) or _lateral_side(scene, float(centre_mm[0]))
+    if side is None and config.transverse_slope_deg > 0:
         return None
-    slope = math.radians(slope_deg) * (side or 0)
+    slope = math.radians(config.transverse_slope_deg) * (side or 0)
     sought_mm = centre_mm + radius_mm * np.array([math.sin(slope), -math.cos(slope)])
     found_mm = nearest_to(sought_mm, head.superficial_mm)
     return found_mm if np.hypot(*(found_mm - sought_mm)) <= _CIRCLE_MISFIT_MM else None
+
+
+def _needle_side(scene: Scene, approach: Approach, config: TargetConfig) -> int | None:
+    """As set, else: along the neck the needle comes over the neck, across the head from lateral."""
+    if config.side in _SIDES:
+        return _SIDES[config.side]
+    head, neck = scene.surface(anatomy.FEMORAL_HEAD), scene.surface(anatomy.FEMORAL_NECK)
+    if head is None:
+        return None
+    head_x_mm = float(head.outline_mm[:, 0].mean())
+    if approach is Approach.transverse:
+        return _lateral_side(scene, head_x_mm)
+    return None if neck is None else (1 if neck.outline_mm[:, 0].mean() > head_x_mm else -1)
 
 
 def _lateral_side(scene: Scene, head_x_mm: float) -> int | None:

@@ -1,0 +1,124 @@
+"""Clearances of the needle's tip and projected path, signed and with their doubt. None: not known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hipseg import anatomy
+from hipseg.guidance.config import MeasurementConfig
+from hipseg.guidance.flow import FlowRegion, distances_to_flow
+from hipseg.guidance.geometry import Line, Points, distances_to
+from hipseg.guidance.path import PathCone, path_ahead
+from hipseg.guidance.structures import Scene
+from hipseg.guidance.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """Clearances in millimetres, negative inside a structure; None where either end is not known."""
+
+    tip_to_target: float | None = None
+    tip_to_artery: float | None = None
+    tip_to_vein: float | None = None
+    tip_to_nerve: float | None = None
+    tip_to_bone: float | None = None
+    path_to_vessel: float | None = None
+    path_miss_target: float | None = None
+    tip_to_labrum: float | None = None
+    tip_to_flow: float | None = None
+    path_to_nerve: float | None = None
+    path_to_flow: float | None = None
+
+
+def signed_distances(scene: Scene, points_mm: Points, class_ids: tuple[int, ...]) -> npt.NDArray[np.float64] | None:
+    """Distance [n] from each point to any of some structures, negative inside; None when none of them is present.
+
+    A structure without a border in the picture covers it all: there is no distance to tell.
+    """
+    surfaces = [surface.outline_mm for class_id in class_ids if (surface := scene.surface(class_id)) is not None]
+    outline_mm = np.concatenate(surfaces) if surfaces else np.zeros((0, 2))
+    if not len(outline_mm):
+        return None
+    distances = distances_to(points_mm, outline_mm)
+    return np.where(scene.inside(points_mm, class_ids), -distances, distances)
+
+
+def clearance_mm(scene: Scene, points_mm: Points, class_ids: tuple[int, ...]) -> float | None:
+    """Least signed distance from points [n, 2] to any of some structures, None when none of them is present."""
+    distances = signed_distances(scene, points_mm, class_ids)
+    return None if distances is None else float(distances.min())
+
+
+def miss_mm(line: Line, tip_mm: Points, target_mm: Points) -> float:
+    """How far the projected path passes the target by; a target left behind is missed by its distance."""
+    ahead = float((target_mm - tip_mm) @ line.direction)
+    return float(np.hypot(*(target_mm - tip_mm))) if ahead < 0 else abs(float(line.across(target_mm)))
+
+
+def measure_distances(
+    scene: Scene,
+    tip_mm: Points,
+    line: Line,
+    target: Target | None,
+    config: MeasurementConfig,
+    flow: tuple[FlowRegion, ...] = (),
+) -> Distances:
+    """Every clearance of a needle whose tip and direction are known."""
+    tip = tip_mm[None]
+    path = path_ahead(line, tip_mm, config.path_mm)
+    return Distances(
+        tip_to_target=None if target is None else float(np.hypot(*(target.point_mm - tip_mm))),
+        tip_to_artery=clearance_mm(scene, tip, (anatomy.FEMORAL_ARTERY,)),
+        tip_to_vein=clearance_mm(scene, tip, (anatomy.FEMORAL_VEIN,)),
+        tip_to_nerve=clearance_mm(scene, tip, (anatomy.FEMORAL_NERVE,)),
+        tip_to_bone=clearance_mm(scene, tip, anatomy.BONES),
+        path_to_vessel=clearance_mm(scene, path, anatomy.VESSELS),
+        path_miss_target=None if target is None else miss_mm(line, tip_mm, target.point_mm),
+        tip_to_labrum=clearance_mm(scene, tip, (anatomy.LABRUM,)),
+        tip_to_flow=float(distances_to_flow(tip, flow)[0]) if flow else None,
+        path_to_nerve=clearance_mm(scene, path, (anatomy.FEMORAL_NERVE,)),
+        path_to_flow=float(distances_to_flow(path, flow).min()) if flow else None,
+    )
+
+
+def distances_sigma(
+    found: Distances,
+    scene: Scene,
+    cone: PathCone,
+    tip_sigma_mm: float,
+    target: Target | None,
+    config: MeasurementConfig,
+    flow: tuple[FlowRegion, ...] = (),
+) -> Distances:
+    """Standard deviation of each clearance: of the tip or of the path where it comes nearest, and of the surface."""
+    surface_mm = config.surface_sigma_mm
+    tip = math.hypot(tip_sigma_mm, surface_mm)
+    flow_mm = max((region.sigma_mm for region in flow), default=0.0)
+
+    def along(distances: npt.NDArray[np.float64] | None, border_mm: float = surface_mm) -> float:
+        nearest = 0 if distances is None else int(np.argmin(distances))
+        return math.hypot(float(cone.sigma_mm[nearest]), border_mm)
+
+    vessel = signed_distances(scene, cone.axis_mm, anatomy.VESSELS)
+    nerve = signed_distances(scene, cone.axis_mm, (anatomy.FEMORAL_NERVE,))
+    at_target = 0.0 if target is None else cone.sigma_at(target.point_mm)
+    sigmas = Distances(
+        tip_to_target=tip,
+        tip_to_artery=tip,
+        tip_to_vein=tip,
+        tip_to_nerve=tip,
+        tip_to_bone=tip,
+        path_to_vessel=along(vessel),
+        path_miss_target=math.hypot(at_target, surface_mm),
+        tip_to_labrum=tip,
+        tip_to_flow=math.hypot(tip_sigma_mm, flow_mm),
+        path_to_nerve=along(nerve),
+        path_to_flow=along(distances_to_flow(cone.axis_mm, flow) if flow else None, flow_mm),
+    )
+    return Distances(
+        **{name: None if getattr(found, name) is None else getattr(sigmas, name) for name in Distances.__slots__}
+    )
