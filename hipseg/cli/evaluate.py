@@ -31,6 +31,9 @@ def evaluate(
     tolerance: Annotated[
         list[str] | None, typer.Option(metavar="STRUCTURE=MM", help="Of the normalised surface distance.")
     ] = None,
+    pictures: Annotated[
+        bool, typer.Option(help="Show the worst cases on the page; without, it can be passed on where images can't.")
+    ] = True,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes.", show_default="all cores")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the model in each process.")] = 1,
 ) -> None:
@@ -48,6 +51,7 @@ def evaluate(
         split=split,
         settings=ExaminationSettings(read_settings(None, keys or []).guidance, parse_tolerances(tolerance or [])),
         num_workers=workers,
+        has_pictures=pictures,
         command=_command(context.params),
     )
     claim_output(out)
@@ -62,4 +66,4 @@ def _command(values: Mapping[str, Any]) -> str:
             words += [f"--{name}", str(values[name])]
     for one in values["tolerance"] or []:
         words += ["--tolerance", one]
-    return shlex.join(words)
+    return shlex.join(words if values["pictures"] else [*words, "--no-pictures"])

@@ -47,6 +47,7 @@ class EvaluationRequest:
         split: of a data set; None takes "test". Clips have none.
         settings: how cases are judged.
         num_workers: processes; None takes the cores this process may use. Their number does not change the figures.
+        has_pictures: the page shows the worst cases. Without, it holds no image of anybody.
         command: as it was typed, for the record.
     """
 
@@ -55,6 +56,7 @@ class EvaluationRequest:
     split: str | None = None
     settings: ExaminationSettings = field(default_factory=ExaminationSettings)
     num_workers: int | None = None
+    has_pictures: bool = True
     command: str | None = None
 
 
@@ -148,8 +150,10 @@ def _write_page(results: Results, out: Path, request: EvaluationRequest) -> None
     from hipseg.evaluation.report import write_report
     from hipseg.evaluation.report.pictures import Viewer
 
-    batches = open_data(request.data, request.split).batches
-    write_report(results, out, viewer=Viewer(batches, request.predictor.open()))
+    viewer = None
+    if request.has_pictures:
+        viewer = Viewer(open_data(request.data, request.split).batches, request.predictor.open())
+    write_report(results, out, viewer=viewer)
 
 
 def _examine_batch(collection: Collection, predictor: PredictorChoice, settings: ExaminationSettings, k: int) -> Rows:

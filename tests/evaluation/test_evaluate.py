@@ -137,6 +137,14 @@ def test_a_second_run_gives_the_same_bytes_whatever_the_number_of_processes(
     assert first == second
 
 
+def test_a_page_without_pictures_shows_nobody(dataset: Path, model: Path, evaluated: Path, tmp_path: Path) -> None:
+    assert execute(["evaluate", str(dataset), "--model", str(model), "--no-pictures", "--out", str(tmp_path)]) == 0
+    bare, full = ((folder / "report.html").read_text() for folder in (tmp_path, evaluated))
+    assert "data:image" in full
+    assert "data:image" not in bare
+    assert "--no-pictures" in bare
+
+
 def test_a_json_file_holds_the_figures_that_cards_read(dataset: Path, model: Path, tmp_path: Path) -> None:
     assert evaluate(dataset, "--model", model, "--out", tmp_path / "figures.json") == 0
     found = figures(tmp_path / "figures.json")
