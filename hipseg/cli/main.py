@@ -30,6 +30,7 @@ _CLINIC, _WORKSHOP = "For everyone", "With the training extra"
 VERBS: dict[str, Verb] = {
     "infer": Verb("Segment a recording or a live source: overlay, records and alerts.", _CLINIC),
     "serve": Verb("Look at a live source and its guidance in a browser.", _CLINIC),
+    "replay": Verb("Run guidance again on a recorded session, with other settings.", _CLINIC),
     "demo": Verb("Try hipseg on a simulated procedure, in under a minute.", _CLINIC),
     "models": Verb("List the models on the shelf.", _CLINIC),
     "doctor": Verb("Check this installation: versions, models, codecs.", _CLINIC),
@@ -37,6 +38,7 @@ VERBS: dict[str, Verb] = {
     "data": Verb("Import, check and describe data sets.", _WORKSHOP),
     "train": Verb("Train a network.", _WORKSHOP),
     "export": Verb("Turn a trained network into the one self-describing model file.", _WORKSHOP),
+    "quantize": Verb("Make a model smaller, if it loses nothing and gains here.", _WORKSHOP),
     "evaluate": Verb("Measure a model on a data set, patient by patient.", _WORKSHOP),
     "compare": Verb("Compare models with a baseline, paired by case.", _WORKSHOP),
     "benchmark": Verb("Measure models, data and simulator.", _WORKSHOP),
