@@ -84,7 +84,7 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
         compensated=rng.uniform(0.6, 0.88),
         cortex_db=rng.uniform(12, 31),
         cortex_fading_db=rng.uniform(20, 38),
-        shadow_db=rng.uniform(-14, -6),
+        shadow_db=rng.uniform(-16, -8),
         reverberation_db=rng.uniform(-34, -13),
         haze_db=rng.uniform(-32, -13),
         noise_db=rng.uniform(-32, -20),
@@ -168,9 +168,9 @@ def shadow_clutter(cortex: Cortex, beam: Beam, probe: Probe, texture: Array) -> 
     range_mm_L = np.where(np.isfinite(cortex.range_mm_L), cortex.range_mm_L, 1e3)
     below_mm = np.maximum(probe.range_mm - range_mm_L, 0)
     facing_L = np.exp(-((cortex.slope_rad_L / math.radians(38)) ** 2))
-    tail_db = np.float32(np.clip(0.85 * beam.cortex_db, 6.0, 22.0))
+    tail_db = np.float32(np.clip(0.75 * beam.cortex_db, 6.0, 20.0))
     level_db = (
-        np.float32(beam.shadow_db) - 1.3 * np.minimum(below_mm, 7) + tail_db * cv2.exp(-below_mm / np.float32(1.15))
+        np.float32(beam.shadow_db) - 1.3 * np.minimum(below_mm, 7) + tail_db * cv2.exp(-below_mm / np.float32(0.9))
     )
     repeated = cv2.exp(-(((below_mm - 0.45 * range_mm_L) / 3.0) ** 2)) * 10 ** (beam.reverberation_db / 20)
     amplitude = cv2.exp(level_db * NEPER_PER_DB + 0.15 * texture) * (0.35 + 0.65 * facing_L)

@@ -58,6 +58,7 @@ SHARES = (
     "contact_loss_share",
     "furniture_share",
     "slow_fat_share",
+    "steered_share",
 )
 
 EXCLUSIVE_SHARES = (("vein_comma_share", "vein_slit_share"), ("dysplastic_share", "cam_share"))
@@ -93,6 +94,7 @@ class SimulationConfig:
         contact_loss_share: frames with a dark wedge where the probe lost contact.
         furniture_share: frames with marks of the screen (orientation mark, ticks, text, logo, grey bar) over the image.
         slow_fat_share: frames in which fat slows sound, so that all below it shows too deep (propagation.py).
+        steered_share: pictures of linear probes whose beams are steered to one side, a parallelogram.
         needle_share: single frames with a needle.
         look_alike_share: frames with additional straight bright lines that are no needle.
         needle_angle_deg: to the skin.
@@ -130,6 +132,7 @@ class SimulationConfig:
     contact_loss_share: float = 0.15
     furniture_share: float = 0.2
     slow_fat_share: float = 0.0
+    steered_share: float = 0.0
     needle_share: float = 0.5
     look_alike_share: float = 0.5
     needle_angle_deg: tuple[float, float] = (15.0, 62.0)

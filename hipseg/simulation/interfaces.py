@@ -56,10 +56,12 @@ INTERFACES = (
 
 
 def incidence_tangent(distance: Array, probe: Probe) -> Array:
-    """Tangent of the angle between a surface and the probe's face, on the coarse grid."""
+    """Tangent of the angle at which beams meet a surface, 0 for squarely, on the coarse grid."""
     along_beam, across_beams = np.gradient(distance)
-    ratio = np.float32(probe.sample_mm / probe.line_mm)
-    tangent: Array = np.abs(across_beams) * ratio / (np.abs(along_beam) + np.float32(1e-3))
+    across_beams = across_beams * np.float32(probe.sample_mm / probe.line_mm)
+    if probe.steer_rad:  # Steered beams are not square to the face.
+        across_beams = (across_beams - math.sin(probe.steer_rad) * along_beam) / math.cos(probe.steer_rad)
+    tangent: Array = np.abs(across_beams) / (np.abs(along_beam) + np.float32(1e-3))
     return tangent
 
 

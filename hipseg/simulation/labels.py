@@ -63,6 +63,8 @@ def find_cortex(section: Section, probe: Probe, junction_mm: float) -> Cortex:
         structure_L[:] = anatomy.BACKGROUND
     reach_mm = probe.line_mm if probe.is_linear else probe.line_mm * (1 + range_mm_L / probe.radius_mm)
     slope_L = _slope(range_mm_L, reach_mm)
+    if probe.steer_rad:  # Steered beams are not square to the face.
+        slope_L = np.arctan(np.tan(slope_L) / math.cos(probe.steer_rad) + math.tan(probe.steer_rad))
     flat_L = met_L & (np.abs(slope_L) < math.radians(STEEPEST_CORTEX_DEG))
     bridge = np.ones((1, int(BRIDGED_MM / probe.line_mm) | 1), np.uint8)
     visible_L = cv2.morphologyEx(flat_L[None].astype(np.uint8), cv2.MORPH_CLOSE, bridge)[0] > 0

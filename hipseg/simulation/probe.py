@@ -20,6 +20,7 @@ from hipseg.simulation.surfaces import Array
 
 BEAM_PITCH_MM = 0.12
 SAMPLE_PITCH_MM = 0.1
+STEERED_DEG = (8.0, 20.0)
 COARSENESS = 3
 """Anatomy is evaluated on every third sample and beam and interpolated: its smallest bodies are far larger."""
 _MARGIN = 1  # coarse cells around the scan, so that interpolation reaches its edges
@@ -35,6 +36,8 @@ class Probe:
         radius_mm: of the curved face, infinite for a linear probe.
         frequency_mhz: centre frequency.
         pixel_mm: of the displayed image.
+        steer_rad: angle of a linear probe's beams to the face's normal, toward positive u: the picture is a
+            parallelogram (virtual steering). 0 for a curved one.
     """
 
     aperture_mm: float
@@ -42,6 +45,7 @@ class Probe:
     radius_mm: float
     frequency_mhz: float
     pixel_mm: float
+    steer_rad: float = 0.0
 
     @property
     def is_linear(self) -> bool:
@@ -81,7 +85,9 @@ class Probe:
     def extent_mm(self) -> tuple[float, float, float, float]:
         """Edges of the image: left and right (u), top and bottom (w)."""
         if self.is_linear:
-            return -self.aperture_mm / 2, self.aperture_mm / 2, 0.0, self.depth_mm
+            shift_mm, half_mm = self.depth_mm * math.sin(self.steer_rad), self.aperture_mm / 2
+            bottom_mm = self.depth_mm * math.cos(self.steer_rad)
+            return min(shift_mm, 0.0) - half_mm, max(shift_mm, 0.0) + half_mm, 0.0, bottom_mm
         half = (self.radius_mm + self.depth_mm) * np.sin(self.half_angle_rad)
         return -half, half, self.radius_mm * (np.cos(self.half_angle_rad) - 1), self.depth_mm
 
@@ -99,7 +105,8 @@ class Probe:
         range_mm = np.broadcast_to(sample * np.float32(self.depth_mm / num_samples), (len(sample), line.size))
         across = line / num_lines - 0.5
         if self.is_linear:
-            return np.broadcast_to(across * np.float32(self.aperture_mm), range_mm.shape), range_mm, range_mm
+            sin_s, cos_s = np.float32(math.sin(self.steer_rad)), np.float32(math.cos(self.steer_rad))
+            return across * np.float32(self.aperture_mm) + sin_s * range_mm, cos_s * range_mm, range_mm
         angle, reach = across * np.float32(2 * self.half_angle_rad), np.float32(self.radius_mm) + range_mm
         return reach * np.sin(angle), reach * np.cos(angle) - np.float32(self.radius_mm), range_mm
 
@@ -114,7 +121,8 @@ class Probe:
         """u, w of a point on a beam; the line may be fractional."""
         across = (line + 0.5) / self.beam_shape[1] - 0.5
         if self.is_linear:
-            return across * self.aperture_mm, range_mm
+            u_mm = across * self.aperture_mm + math.sin(self.steer_rad) * range_mm
+            return u_mm, math.cos(self.steer_rad) * range_mm
         angle, reach = across * 2 * self.half_angle_rad, self.radius_mm + range_mm
         return float(reach * np.sin(angle)), float(reach * np.cos(angle) - self.radius_mm)
 
@@ -133,7 +141,7 @@ class Probe:
         u, w = np.asarray(u_mm, np.float32), np.asarray(w_mm, np.float32)
         num_samples, num_lines = self.beam_shape
         if self.is_linear:
-            across, range_mm = u / self.aperture_mm, w
+            across, range_mm = (u - math.tan(self.steer_rad) * w) / self.aperture_mm, w / math.cos(self.steer_rad)
         else:
             height = w + self.radius_mm
             across = np.arctan2(u, height) / (2 * self.half_angle_rad)
@@ -158,7 +166,7 @@ class Probe:
         num_samples, num_lines = self.beam_shape
         mode = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
         image = cv2.remap(values_SL, line, sample, mode, borderMode=cv2.BORDER_REPLICATE)
-        if not self.is_linear:
+        if not self.is_linear or self.steer_rad:
             image[(np.abs(line - (num_lines - 1) / 2) > num_lines / 2) | (sample < -0.5) | (sample > num_samples)] = 0
         return image
 
@@ -220,7 +228,8 @@ def draw_probe(config: SimulationConfig, patient: Patient, view: str, rng: np.ra
     pixel_mm = rng.uniform(*config.pixel_mm)
     if curved:
         return Probe(rng.uniform(44, 60), depth_mm, rng.uniform(45, 62), 0.45 * frequency_mhz, 1.6 * pixel_mm)
-    return Probe(aperture_mm, depth_mm, np.inf, frequency_mhz, pixel_mm)
+    steer_deg = rng.choice([-1, 1]) * rng.uniform(*STEERED_DEG) if rng.random() < config.steered_share else 0.0
+    return Probe(aperture_mm, depth_mm, np.inf, frequency_mhz, pixel_mm, math.radians(steer_deg))
 
 
 def draw_pose(patient: Patient, view: str, rng: np.random.Generator) -> Pose:

@@ -12,6 +12,7 @@ from hipseg.simulation import SimulationConfig
 from hipseg.simulation.acoustics import automatic_gain
 from hipseg.simulation.artefacts import side_lobes, skin_reverberation
 from hipseg.simulation.frames import draw_scene, frame_of
+from hipseg.simulation.interfaces import incidence_tangent
 from hipseg.simulation.probe import Probe
 from hipseg.simulation.propagation import FULL_EXCESS, SlowFat
 from hipseg.simulation.scene import survey
@@ -19,6 +20,8 @@ from hipseg.simulation.vendors import VENDORS, draw_vendor
 
 LINEAR = Probe(aperture_mm=40.0, depth_mm=40.0, radius_mm=np.inf, frequency_mhz=10.0, pixel_mm=0.1)
 CURVED = Probe(aperture_mm=50.0, depth_mm=90.0, radius_mm=50.0, frequency_mhz=4.0, pixel_mm=0.2)
+
+STEERED = Probe(aperture_mm=40.0, depth_mm=40.0, radius_mm=np.inf, frequency_mhz=10.0, pixel_mm=0.1, steer_rad=0.3)
 
 
 def test_thirty_millimetres_of_fat_show_almost_two_millimetres_too_deep() -> None:
@@ -49,7 +52,7 @@ def test_masks_and_landmarks_lie_where_structures_appear() -> None:
     assert moved_mm == pytest.approx(0.06 * fat_mm, abs=0.35)
 
 
-@pytest.mark.parametrize("probe", [LINEAR, CURVED], ids=["linear", "curved"])
+@pytest.mark.parametrize("probe", [LINEAR, CURVED, STEERED], ids=["linear", "curved", "steered"])
 def test_scan_conversion_there_and_back_keeps_a_smooth_picture(probe: Probe) -> None:
     lines = np.arange(probe.beam_shape[1], dtype=np.float32)
     beams = 100 + 50 * np.sin(probe.range_mm / 4) * np.cos(lines * 2 * np.pi / probe.beam_shape[1])[None]
@@ -63,7 +66,7 @@ def test_scan_conversion_there_and_back_keeps_a_smooth_picture(probe: Probe) -> 
 
 
 def test_points_on_beams_are_found_again() -> None:
-    for probe in (LINEAR, CURVED):
+    for probe in (LINEAR, CURVED, STEERED):
         line, sample = probe.to_beams(*probe.on_beam(37.25, 21.5))
         assert float(line) == pytest.approx(37.25, abs=0.01)
         assert (float(sample) + 0.5) * probe.sample_mm == pytest.approx(21.5, abs=0.01)
@@ -100,3 +103,18 @@ def test_every_family_of_scanners_is_drawn_as_often_as_it_says() -> None:
     names = [draw_vendor(rng) for _ in range(2000)]
     for name, vendor in VENDORS.items():
         assert names.count(name) / 2000 == pytest.approx(vendor.share, abs=0.03)
+
+
+def test_a_steered_picture_is_a_parallelogram() -> None:
+    image = STEERED.scan_convert(np.full(STEERED.beam_shape, 80, np.float32))
+    shown = image > 0
+    left = shown.argmax(axis=1)
+    assert left[-10] - left[10] == pytest.approx((len(image) - 20) * np.tan(0.3), abs=2)
+    assert np.ptp(shown.sum(axis=1)) <= 2
+    assert shown.sum(axis=1)[50] == pytest.approx(400, abs=2)
+
+
+def test_steered_beams_meet_a_level_surface_at_their_angle() -> None:
+    _, w, _ = STEERED.coarse_positions()
+    tangent = incidence_tangent(np.ascontiguousarray(w - 20.0, np.float32), STEERED)
+    assert tangent[20, 20] == pytest.approx(np.tan(0.3), abs=0.01)
