@@ -8,6 +8,7 @@ from hipseg.cli.clip_files import ClipFiles
 from hipseg.cli.interruption import Interruption
 from hipseg.cli.pipeline import FrameWork, Pipeline
 from hipseg.cli.progress import FrameProgress
+from hipseg.cli.replay_record import ReplaySink
 from hipseg.cli.request import InferenceRequest
 from hipseg.cli.session_record import (
     COMPLETE,
@@ -19,6 +20,8 @@ from hipseg.cli.session_record import (
     SessionRecord,
     Software,
 )
+from hipseg.display.report.page import write_report
+from hipseg.display.report.story import SessionStory
 from hipseg.errors import HipsegError
 from hipseg.io import SessionFolder, Source, write_json
 from hipseg.io import session_folder as names
@@ -54,8 +57,10 @@ class ClipRun:
     ) -> None:
         self._source, self._folder = source, folder
         pipeline = Pipeline(model.session, request.settings.guidance, source.info, overlay=request.overlay)
+        self._replay = ReplaySink(folder.path, pipeline.facts) if request.masks else None
         self._stream = Stream(list(pipeline.stages()))
         self._files = ClipFiles(folder, spec, source.info, request)
+        self._story = SessionStory()
         self._write_times = LatencyHistogram()
         self.record = SessionRecord(model.software, source.info, self._stream.latencies)
 
@@ -74,7 +79,7 @@ class ClipRun:
                 self._finish_after(fault)
             raise
         with interruption.shielded():
-            self._files.close()
+            self._close()
             self._write_session(COMPLETE)
 
     def _process(self, interruption: Interruption) -> None:
@@ -87,20 +92,35 @@ class ClipRun:
             self.record.latencies = {**self._stream.latencies, SOURCE: feed.latency, RECORD: self._write_times}
             for processed in self._stream.process(feed):
                 with self._write_times.timed():
+                    if self._replay is not None:
+                        self._replay.write(processed.work)
                     self._files.write(processed.work, processed.latency_ms)
-                self.record.count(processed.work)
+                self._tell(processed.work)
                 progress.advance()
                 interruption.check()
+
+    def _tell(self, work: FrameWork) -> None:
+        assert work.guidance is not None
+        self.record.count(work)
+        self._story.see(work.guidance, work.picture)
+
+    def _close(self) -> None:
+        self._files.close()
+        if self._replay is not None:
+            self._replay.close()
 
     def _finish_after(self, fault: BaseException) -> None:
         """Closes what can be closed. The fault that ended the run is the one to report, not those that follow it."""
         interrupted = isinstance(fault, KeyboardInterrupt)
         error = None if interrupted else fault.what if isinstance(fault, HipsegError) else type(fault).__name__
-        for attempt in (self._files.close, lambda: self._write_session(INTERRUPTED if interrupted else FAILED, error)):
+        for attempt in (self._close, lambda: self._write_session(INTERRUPTED if interrupted else FAILED, error)):
             try:
                 attempt()
             except (OSError, ValueError) as follow_up:
                 self.record.warnings.append(str(follow_up))
 
     def _write_session(self, state: str, error: str | None = None) -> None:
-        write_json(self._folder.file(names.SESSION), self.record.as_json(state, error))
+        record = self.record.as_json(state, error)
+        write_json(self._folder.file(names.SESSION), record)
+        if state != RUNNING:
+            write_report(self._folder.file(names.REPORT), self._story, record)

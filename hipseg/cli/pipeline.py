@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hipseg.display.overlay import Overlay
-from hipseg.frame import Frame, ImageHW, ScanRegion, Spacing
+from hipseg.frame import Frame, ImageHW
 from hipseg.guidance.alerts import ActiveAlert
+from hipseg.guidance.clip import ClipFacts, ClipGuidance
 from hipseg.guidance.config import GuidanceConfig
-from hipseg.guidance.engine import Guidance, GuidanceEngine
+from hipseg.guidance.engine import Guidance
+from hipseg.guidance.fluid import Echo, echo_on_grid
 from hipseg.guidance.technical import by_urgency
 from hipseg.io import SourceInfo
 from hipseg.runtime.segmentation import Segmentation
@@ -30,13 +32,16 @@ class FrameWork:
     Attributes:
         frame: as the source gave it.
         scan_HW: the ultrasound alone, contiguous.
-        segmentation, guidance: of it.
+        segmentation: of it.
+        echo: its grey levels on the segmentation's grid.
+        guidance: of it.
         picture: the overlay, RGB [H, W, 3], None when none is wanted.
     """
 
     frame: Frame
     scan_HW: ImageHW | None = None
     segmentation: Segmentation | None = None
+    echo: Echo | None = None
     guidance: Guidance | None = None
     picture: npt.NDArray[np.uint8] | None = None
 
@@ -44,8 +49,7 @@ class FrameWork:
 class Pipeline:
     """The stages for the frames of one clip.
 
-    A live source may change the size, the scan region or the scale of its frames: what was known of the needle until
-    then is of another geometry, and guidance begins anew.
+    A live source may change the size, the scan region or the scale of its frames.
 
     Args:
         session: the loaded model.
@@ -53,6 +57,9 @@ class Pipeline:
         info: of the source.
         overlay: draw pictures.
         technical: the alerts about the machine that stand now.
+
+    Attributes:
+        facts: what guidance knows of the clip.
     """
 
     def __init__(
@@ -64,10 +71,10 @@ class Pipeline:
         overlay: bool,
         technical: Callable[[], tuple[ActiveAlert, ...]] = tuple,
     ) -> None:
-        self._session, self._config, self._technical = session, config, technical
-        self._is_still = info.num_frames == 1 and not info.is_live
-        self._geometry: tuple[ScanRegion, Spacing | None] = (info.region, info.spacing)
-        self._engine = self._new_engine()
+        self._session, self._technical = session, technical
+        self._region = info.region
+        self.facts = ClipFacts(session.contract.view_thresholds, info.num_frames == 1 and not info.is_live)
+        self._engine = ClipGuidance(config, self.facts)
         self._overlay = Overlay(info.region) if overlay else None
 
     def stages(self) -> Iterator[Stage[FrameWork]]:
@@ -78,21 +85,7 @@ class Pipeline:
         if self._overlay is not None:
             yield Stage(OVERLAY, self._draw)
 
-    def _new_engine(self) -> GuidanceEngine:
-        return GuidanceEngine(
-            self._config, view_thresholds=self._session.contract.view_thresholds, still=self._is_still
-        )
-
-    def _follow(self, frame: Frame) -> None:
-        geometry = (frame.region, frame.spacing)
-        if geometry == self._geometry:
-            return
-        self._geometry, self._engine = geometry, self._new_engine()
-        if self._overlay is not None:
-            self._overlay = Overlay(frame.region)
-
     def _preprocess(self, work: FrameWork) -> FrameWork:
-        self._follow(work.frame)
         work.scan_HW = np.ascontiguousarray(work.frame.scan_HW)
         return work
 
@@ -103,10 +96,12 @@ class Pipeline:
 
     def _guide(self, work: FrameWork) -> FrameWork:
         assert work.segmentation is not None
-        frame = work.frame
+        assert work.scan_HW is not None
+        frame, work.echo = work.frame, echo_on_grid(work.scan_HW, work.segmentation.grid)
         guidance = self._engine.step(
-            work.segmentation, frame=frame.index, time_s=frame.time_s, spacing=frame.spacing, region=frame.region
-        )
+            work.segmentation, frame=frame.index, time_s=frame.time_s, spacing=frame.spacing, region=frame.region,
+            echo=work.echo,
+        )  # fmt: skip
         technical = self._technical()
         if technical:
             guidance = dataclasses.replace(guidance, alerts=by_urgency((*guidance.alerts, *technical)))
@@ -116,6 +111,8 @@ class Pipeline:
     def _draw(self, work: FrameWork) -> FrameWork:
         assert self._overlay is not None
         assert work.segmentation is not None
+        if work.frame.region != self._region:
+            self._region, self._overlay = work.frame.region, Overlay(work.frame.region)
         assert work.guidance is not None
         work.picture = self._overlay.draw(work.frame, work.segmentation, work.guidance)
         return work

@@ -24,3 +24,10 @@ ALARM_TEXT: dict[Priority, Rgb] = {
 }
 ALARM_MARK: dict[Priority, str] = {Priority.high: "!!!", Priority.medium: "!!", Priority.low: "!"}
 """Priority without colour, as the standard's marks give it."""
+
+TRACKS: dict[str, tuple[str, str, str]] = {
+    "tip_to_target": ("tip to target", "#0072b2", ""),
+    "tip_to_vessel": ("tip to vessel", "#d55e00", "7 3"),
+    "tip_to_nerve": ("tip to nerve", "#8c6d31", "2 3"),
+}
+"""Distances over time on a report's page: title, colour (Okabe and Ito 2008) and dashes."""

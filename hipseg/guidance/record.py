@@ -11,7 +11,9 @@ from typing import Any
 from hipseg.frame import Spacing
 from hipseg.guidance.alerts import AlertEvent
 from hipseg.guidance.engine import Guidance
+from hipseg.guidance.flow import FlowRegion
 from hipseg.guidance.geometry import Points, ScanPlane
+from hipseg.guidance.injection import Injection
 from hipseg.guidance.structures import StructureFinding
 from hipseg.guidance.tracking import TrackedNeedle
 
@@ -31,6 +33,18 @@ def frame_record(guidance: Guidance) -> dict[str, Any]:
         "distances_mm": _lengths(guidance.distances),
         "measurements": _lengths(guidance.measurements),
         "alerts": [alert.id for alert in guidance.alerts],
+        "alerts_unknown": list(guidance.unknown_alerts),
+        "sigmas": {
+            "distances_mm": _lengths(guidance.distances_sigma),
+            "measurements": _lengths(guidance.measurements_sigma),
+        },
+        "path": _path(guidance),
+        "suggestion": _suggestion(guidance),
+        "recess": _lengths(guidance.recess),
+        "effusion": guidance.effusion,
+        "injection": _injection(guidance.injection),
+        "doppler": {"note": guidance.doppler, "flow": [_flow(region, guidance.plane) for region in guidance.flow]},
+        "wrong_side": guidance.wrong_side,
     }
 
 
@@ -82,6 +96,53 @@ def _needle(guidance: Guidance) -> dict[str, Any]:
         "tip_sigma_mm": _length(needle.sigma_mm if needle else None, plane),
         "angle_deg": _rounded(guidance.angle_deg, _MM_DECIMALS),
         "speed_mm_s": _length(_speed(needle), plane),
+    }
+
+
+def _path(guidance: Guidance) -> dict[str, Any] | None:
+    """End of the projected path, and how wide its doubt is at the tip and there."""
+    path = guidance.path
+    if path is None or not guidance.plane.scale_known or not len(path.axis_mm):
+        return None
+    return {
+        "end_px": _pixels(path.axis_mm[-1], guidance.plane),
+        "sigma_mm": [_rounded(float(path.sigma_mm[at]), _MM_DECIMALS) for at in (0, -1)],
+    }
+
+
+def _suggestion(guidance: Guidance) -> dict[str, Any] | None:
+    way = guidance.suggestion
+    if way is None or not guidance.plane.scale_known:
+        return None
+    return {
+        "entry_px": _pixels(way.entry_mm, guidance.plane),
+        "angle_deg": _rounded(way.angle_deg, _MM_DECIMALS),
+        "length_mm": _rounded(way.length_mm, _MM_DECIMALS),
+        "margin_mm": _rounded(way.margin_mm, _MM_DECIMALS),
+        "unseen_mm": _rounded(way.unseen_mm, _MM_DECIMALS),
+        "reachable": way.reachable,
+        "refused": way.refused,
+        "blocked_by": list(way.blocked_by),
+    }
+
+
+def _injection(injection: Injection) -> dict[str, Any]:
+    return {
+        "placed": injection.placed,
+        "spread": None if injection.spread is None else injection.spread.value,
+        "outside_joint_mm": _rounded(injection.outside_joint_mm, _MM_DECIMALS),
+        "fluid_mm2": _rounded(injection.fluid_mm2, _MM_DECIMALS),
+    }
+
+
+def _flow(region: FlowRegion, plane: ScanPlane) -> dict[str, Any]:
+    """Where flow lies now, by the middle of its outline."""
+    return {
+        "px": _pixels(region.outline_mm.mean(axis=0), plane),
+        "area_mm2": _rounded(region.area_mm2, _MM_DECIMALS),
+        "age_s": _rounded(region.age_s, _MM_DECIMALS),
+        "sigma_mm": _rounded(region.sigma_mm, _MM_DECIMALS),
+        "on_path": region.on_path,
     }
 
 

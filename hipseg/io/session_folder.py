@@ -11,7 +11,8 @@ from hipseg.io.writing import output_errors
 
 SESSION, FRAMES, ALERTS = "session.json", "frames.jsonl", "alerts.jsonl"
 MASKS, OVERLAY_VIDEO, OVERLAY_IMAGE, SEGMENTATION = "masks", "overlay.mp4", "overlay.png", "segmentation.dcm"
-_RESULTS = (SESSION, FRAMES, ALERTS, MASKS, OVERLAY_VIDEO, OVERLAY_IMAGE, SEGMENTATION)
+REPLAY, REPORT = "replay", "report.html"
+_RESULTS = (SESSION, FRAMES, ALERTS, MASKS, OVERLAY_VIDEO, OVERLAY_IMAGE, SEGMENTATION, REPLAY, REPORT)
 
 
 class SessionFolder:

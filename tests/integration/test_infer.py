@@ -60,7 +60,7 @@ def frames_of_video(path: Path) -> list[np.ndarray]:
 
 def test_every_result_of_the_contract_is_there(session: Path) -> None:
     expected = {"session.json", "frames.jsonl", "alerts.jsonl", "overlay.mp4", "masks", "segmentation.dcm"}
-    assert {path.name for path in session.iterdir()} == expected
+    assert {path.name for path in session.iterdir()} == expected | {"report.html", "replay"}
     assert [path.name for path in sorted((session / "masks").iterdir())] == [f"{k:06d}.png" for k in range(NUM_FRAMES)]
     assert len(frames_of_video(session / "overlay.mp4")) == NUM_FRAMES
 
