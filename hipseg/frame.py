@@ -46,6 +46,20 @@ class ScanRegion:
 
 
 @dataclass(frozen=True, slots=True)
+class ColourFlow:
+    """Colour Doppler painted over a frame.
+
+    Attributes:
+        velocity_HW: int8 over the whole source frame: share of the colour map's scale in 1/127, positive toward the
+            probe, 0 where no flow is shown.
+        note: whether the colour map was read from the picture's own bar, or assumed.
+    """
+
+    velocity_HW: npt.NDArray[np.int8]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One B-mode image of a source.
 
@@ -57,6 +71,7 @@ class Frame:
         region: where the ultrasound is.
         source_id: names the clip without personal data (a file name's stem, "camera:0").
         taken_s: when a live frame came in, by this machine's monotonic clock; None for recordings.
+        flow: colour Doppler painted over the image; None while it is off, or in a grey source.
     """
 
     image_HW: ImageHW
@@ -66,6 +81,7 @@ class Frame:
     region: ScanRegion
     source_id: str
     taken_s: float | None = None
+    flow: ColourFlow | None = None
 
     @property
     def scan_HW(self) -> ImageHW:

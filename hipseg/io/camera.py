@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from hipseg.errors import SourceError, UsageError
-from hipseg.frame import ImageHW
-from hipseg.io.grey import rgb_to_grey
+from hipseg.frame import ColourFlow, ImageHW
+from hipseg.io.doppler import decoded
 from hipseg.io.live_source import LivePicture, LiveSource, live_info
 from hipseg.io.picture_source import is_plausible_rate
 from hipseg.io.quiet import quiet_opencv
@@ -67,15 +67,16 @@ def camera_pictures(device: Any, spec: str) -> Iterator[LivePicture]:
         taken_s = time.monotonic()
         if not is_read or image is None:
             raise SourceError("the camera gives no more images", where=spec, mend="check its cable")
-        yield LivePicture(_grey(image), taken_s)
+        image_HW, flow = _decoded(image)
+        yield LivePicture(image_HW, taken_s, flow=flow)
 
 
-def _grey(image: Any) -> ImageHW | None:
-    """8-bit grey of what a camera gave: grey or BGR; None for anything else."""
+def _decoded(image: Any) -> tuple[ImageHW | None, ColourFlow | None]:
+    """8-bit grey and colour flow of what a camera gave: grey or BGR; None for anything else."""
     if image.dtype != np.uint8 or not image.size:
-        return None
+        return None, None
     if image.ndim == 2:
-        return np.asarray(image, np.uint8)
+        return np.asarray(image, np.uint8), None
     if image.ndim == 3 and image.shape[2] == 3:
-        return rgb_to_grey(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))
-    return None
+        return decoded(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))
+    return None, None

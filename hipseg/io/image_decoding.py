@@ -16,9 +16,9 @@ import numpy.typing as npt
 from av.video.codeccontext import VideoCodecContext
 
 from hipseg.errors import SourceError
-from hipseg.frame import ImageHW
+from hipseg.io.doppler import Decoded, decoded
 from hipseg.io.file_kind import FileFormat, unreadable
-from hipseg.io.grey import bits_used, rgb_to_grey, to_8_bit
+from hipseg.io.grey import bits_used, to_8_bit
 from hipseg.io.image_header import read_image_header
 from hipseg.io.picture_source import check_size
 from hipseg.io.quiet import quiet_opencv
@@ -42,8 +42,8 @@ class ImageDecoder:
         self._bits: int | None = None
         self._warned_of_more = False
 
-    def decode(self, path: Path, format_: FileFormat) -> ImageHW:
-        """The (first) picture of a file, grey uint8 [H, W].
+    def decode(self, path: Path, format_: FileFormat) -> Decoded:
+        """The (first) picture of a file, grey and flow.
 
         Raises:
             SourceError: the file cannot be read or decoded, or its size is not an image's.
@@ -63,14 +63,14 @@ class ImageDecoder:
             raise SourceError(what, where=path, mend="copy or export it again")
         return self._grey(image)
 
-    def _grey(self, image: npt.NDArray[Any]) -> ImageHW:
+    def _grey(self, image: npt.NDArray[Any]) -> Decoded:
         if image.dtype != np.uint8:
             if self._bits is None:
                 self._bits = bits_used(image)
                 white = 2**self._bits - 1
                 self._warnings.append(f"Grey levels of {8 * image.itemsize} bits: 0 to {white} are shown as 8 bits.")
             image = to_8_bit(image, self._bits)
-        return image if image.ndim == 2 else rgb_to_grey(np.ascontiguousarray(image))
+        return Decoded(image) if image.ndim == 2 else decoded(np.ascontiguousarray(image))
 
 
 def _decode(content: bytes, codec: str) -> npt.NDArray[Any] | None:

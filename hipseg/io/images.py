@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hipseg.io.doppler import Decoded
 from hipseg.io.file_kind import FileFormat, format_of
 from hipseg.io.image_decoding import ImageDecoder
 from hipseg.io.picture_source import ClipFacts, Picture, PictureSource, frame_rate_or_default
@@ -21,7 +22,7 @@ def open_image(path: Path, format_: FileFormat, options: SourceOptions) -> Pictu
     warnings: list[str] = []
     decoder = ImageDecoder(warnings)
     facts = ClipFacts(source_id=path.stem, kind="image", where=path, num_frames=1, warnings=warnings)
-    return PictureSource(facts, (Picture(decoder.decode(path, format_), 0.0) for _ in range(1)), options)
+    return PictureSource(facts, (_picture(decoder.decode(path, format_), 0.0) for _ in range(1)), options)
 
 
 def open_image_folder(folder: Path, paths: Sequence[Path], options: SourceOptions) -> PictureSource:
@@ -39,7 +40,7 @@ def open_image_folder(folder: Path, paths: Sequence[Path], options: SourceOption
     warnings: list[str] = []
     rate_hz = frame_rate_or_default(None, options, warnings)
     decoder = ImageDecoder(warnings)
-    pictures = (Picture(decoder.decode(path, format_of(path)), index / rate_hz) for index, path in enumerate(paths))
+    pictures = (_picture(decoder.decode(path, format_of(path)), index / rate_hz) for index, path in enumerate(paths))
     facts = ClipFacts(
         source_id=folder.resolve().name,
         kind="image_folder",
@@ -49,3 +50,7 @@ def open_image_folder(folder: Path, paths: Sequence[Path], options: SourceOption
         warnings=warnings,
     )
     return PictureSource(facts, pictures, options)
+
+
+def _picture(image: Decoded, time_s: float) -> Picture:
+    return Picture(image.image_HW, time_s, image.flow)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from hipseg.errors import SourceError, UsageError
-from hipseg.frame import Frame, ImageHW, ScanRegion, Spacing
+from hipseg.frame import ColourFlow, Frame, ImageHW, ScanRegion, Spacing
 from hipseg.io.picture_source import MAX_PIXELS, region_of_user
 from hipseg.io.scan_region import SMALLEST_SIDE_PX, find_scan_region, full_region, parse_region
 from hipseg.io.source import SourceInfo, SourceOptions
@@ -25,6 +25,7 @@ class LivePicture(NamedTuple):
         stamp_s: the sender's own time stamp, None when it gives none.
         spacing: told with the picture.
         fault: why there is no image.
+        flow: colour Doppler painted over the image.
     """
 
     image_HW: ImageHW | None
@@ -32,6 +33,7 @@ class LivePicture(NamedTuple):
     stamp_s: float | None = None
     spacing: Spacing | None = None
     fault: str | None = None
+    flow: ColourFlow | None = None
 
 
 class LiveSource:
@@ -129,7 +131,16 @@ class LiveSource:
     def _frame(self, picture: LivePicture, index: int, time_s: float) -> Frame:
         assert picture.image_HW is not None
         info = self.info
-        return Frame(picture.image_HW, index, time_s, info.spacing, info.region, info.source_id, picture.taken_s)
+        return Frame(
+            picture.image_HW,
+            index,
+            time_s,
+            info.spacing,
+            info.region,
+            info.source_id,
+            picture.taken_s,
+            picture.flow,
+        )
 
 
 def fault_of(picture: LivePicture) -> str | None:

@@ -12,7 +12,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from hipseg.errors import SourceError, UsageError
-from hipseg.io.grey import rgb_to_grey
+from hipseg.io.doppler import decoded
 from hipseg.io.live_source import LivePicture, LiveSource, live_info
 from hipseg.io.picture_source import is_plausible_rate
 from hipseg.io.source import SourceOptions
@@ -104,7 +104,8 @@ def _decoded(packet: av.Packet, taken_s: float, *, has_clock: bool) -> Iterator[
             yield LivePicture(None, taken_s, fault=_DAMAGED)
             continue
         image_HW3 = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        yield LivePicture(rgb_to_grey(image_HW3), taken_s, frame.time if has_clock else None)
+        image_HW, flow = decoded(image_HW3)
+        yield LivePicture(image_HW, taken_s, frame.time if has_clock else None, flow=flow)
 
 
 def _is_cut(packet: av.Packet) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hipseg.errors import SourceError, UsageError
-from hipseg.frame import Frame, ImageHW, ScanRegion, Spacing
+from hipseg.frame import ColourFlow, Frame, ImageHW, ScanRegion, Spacing
 from hipseg.io.scan_region import SMALLEST_SIDE_PX, clipped, find_scan_region, full_region, parse_region
 from hipseg.io.source import SourceInfo, SourceOptions
 
@@ -30,10 +30,11 @@ _SAME_SCALE = 0.01
 
 
 class Picture(NamedTuple):
-    """A decoded picture: grey levels uint8 [H, W], and its time in seconds by the source's own clock."""
+    """A decoded picture: grey levels uint8 [H, W], its time in seconds by the source's own clock, and colour flow."""
 
     image_HW: ImageHW
     time_s: float
+    flow: ColourFlow | None = None
 
 
 @dataclass(slots=True)
@@ -147,7 +148,7 @@ class PictureSource:
                 what = f"frame {index} has {width} x {height} pixels"
                 raise SourceError(what, where=self._where, expected=f"{info.width} x {info.height} as the first one")
             time_s = round(picture.time_s - self._start_s, 6)
-            yield Frame(picture.image_HW, index, time_s, info.spacing, info.region, info.source_id)
+            yield Frame(picture.image_HW, index, time_s, info.spacing, info.region, info.source_id, flow=picture.flow)
 
     def _in_order(self) -> Iterator[Picture]:
         """The pictures read ahead, then the others; a closed source has none left."""

@@ -69,4 +69,4 @@ def _pictures(video: OpenVideo, facts: ClipFacts, *, has_own_times: bool) -> Ite
         expected_s = 0.0 if last_s is None else last_s + step_s
         goes_on = frame.time_s is not None and (last_s is None or frame.time_s > last_s)
         last_s = frame.time_s if has_own_times and goes_on and frame.time_s is not None else expected_s
-        yield Picture(frame.image_HW, last_s)
+        yield Picture(frame.image_HW, last_s, frame.flow)

@@ -13,8 +13,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from hipseg.errors import SourceError
-from hipseg.frame import ImageHW
-from hipseg.io.grey import rgb_to_grey
+from hipseg.frame import ColourFlow, ImageHW
+from hipseg.io.doppler import decoded
 from hipseg.io.picture_source import check_size
 
 # What matters becomes a SourceError; the rest is chatter on the user's terminal.
@@ -22,10 +22,11 @@ av.logging.set_level(None)
 
 
 class DecodedFrame(NamedTuple):
-    """A decoded picture, grey uint8 [H, W], and its presentation time in seconds where the stream tells it."""
+    """A decoded picture, grey uint8 [H, W], its presentation time in seconds where the stream tells it, and flow."""
 
     image_HW: ImageHW
     time_s: float | None
+    flow: ColourFlow | None = None
 
 
 class OpenVideo(NamedTuple):
@@ -74,7 +75,8 @@ def decoded_frames(video: OpenVideo, where: str | Path) -> Iterator[DecodedFrame
                 if frame.is_corrupt:
                     raise SourceError(f"frame {count} is damaged", where=where, mend="export the recording again")
                 image_HW3 = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-                yield DecodedFrame(rgb_to_grey(image_HW3), frame.time)
+                image_HW, flow = decoded(image_HW3)
+                yield DecodedFrame(image_HW, frame.time, flow)
                 count += 1
     except (av.FFmpegError, OSError) as error:
         if isinstance(error, SourceError):

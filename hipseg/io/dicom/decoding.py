@@ -12,13 +12,13 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
 from hipseg.errors import SourceError
-from hipseg.frame import ImageHW
 from hipseg.io.dicom.file import DicomFile
 from hipseg.io.dicom.fragments import Fragments, frame_starts, index_fragments
 from hipseg.io.dicom.grey_levels import grey_table
 from hipseg.io.dicom.pixel_format import PixelFormat
 from hipseg.io.dicom.values import value_of
-from hipseg.io.grey import rgb_to_grey, to_8_bit
+from hipseg.io.doppler import Decoded, decoded
+from hipseg.io.grey import to_8_bit
 from hipseg.io.quiet import captured_stderr, quiet_pydicom
 
 _DAMAGED = "The data of some frames is damaged: parts of the picture may be wrong."
@@ -26,7 +26,7 @@ _DAMAGED = "The data of some frames is damaged: parts of the picture may be wron
 SUPPORTED_SYNTAXES = "uncompressed, deflated, RLE, JPEG, JPEG-LS, JPEG 2000, MPEG-2, H.264 or HEVC"
 
 
-def grey_frames(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> Iterator[ImageHW]:
+def grey_frames(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> Iterator[Decoded]:
     """Decodes the frames of an image or clip to 8-bit grey, reading each when it is asked for.
 
     Args:
@@ -35,7 +35,7 @@ def grey_frames(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> I
         warnings: what the user should know is added.
 
     Yields:
-        Grey levels, uint8 [H, W].
+        Grey levels, uint8 [H, W], and colour flow.
 
     Raises:
         SourceError: the encoding is not supported, or a frame is missing or cannot be decoded.
@@ -44,11 +44,11 @@ def grey_frames(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> I
     for index, encoded in enumerate(_encoded_frames(file, format_, warnings)):
         image = _decode(file, format_, encoded, index, warnings)
         if format_.samples == 3:
-            yield rgb_to_grey(np.ascontiguousarray(to_8_bit(image, format_.bits_stored)))
+            yield decoded(np.ascontiguousarray(to_8_bit(image, format_.bits_stored)))
             continue
         if table is None:
             table = grey_table(file, format_, image, warnings)
-        yield table[image.view(f"u{image.dtype.itemsize}")]
+        yield Decoded(table[image.view(f"u{image.dtype.itemsize}")])
 
 
 def _encoded_frames(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> Iterator[bytes]:

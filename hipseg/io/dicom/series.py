@@ -13,7 +13,7 @@ from hipseg.errors import SourceError
 from hipseg.io.dicom.file import DicomFile, open_dicom_file
 from hipseg.io.dicom.pixel_format import PixelFormat, read_pixel_format
 from hipseg.io.dicom.region import Calibration, read_calibration
-from hipseg.io.dicom.source import check_ultrasound, dicom_images
+from hipseg.io.dicom.source import check_ultrasound, decoded_images
 from hipseg.io.dicom.values import number_of, text_of
 from hipseg.io.picture_source import ClipFacts, Picture, PictureSource, frame_rate_or_default, is_plausible_rate
 from hipseg.io.source import SourceOptions
@@ -137,6 +137,7 @@ def _pictures(
         try:
             if read_calibration(file.header, format_.rows, format_.columns, []) != calibration:
                 raise SourceError("its scale differs from that of the series' first image", where=path)
-            yield Picture(next(dicom_images(file, format_, remarks)), time_s)
+            image = next(decoded_images(file, format_, remarks))
+            yield Picture(image.image_HW, time_s, image.flow)
         finally:
             file.close()

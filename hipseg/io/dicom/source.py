@@ -14,6 +14,7 @@ from hipseg.io.dicom.region import read_calibration
 from hipseg.io.dicom.timing import read_frame_times
 from hipseg.io.dicom.values import text_of
 from hipseg.io.dicom.video import is_video, video_frames
+from hipseg.io.doppler import Decoded
 from hipseg.io.picture_source import ClipFacts, Picture, PictureSource
 from hipseg.io.source import SourceOptions
 
@@ -58,13 +59,20 @@ def _describe(file: DicomFile, format_: PixelFormat, options: SourceOptions) -> 
         region=calibration.region,
         warnings=warnings,
     )
-    images = dicom_images(file, format_, warnings)
-    pictures = (Picture(image_HW, times.time_s(index) if times else 0.0) for index, image_HW in enumerate(images))
+    images = decoded_images(file, format_, warnings)
+    pictures = (
+        Picture(image.image_HW, times.time_s(index) if times else 0.0, image.flow) for index, image in enumerate(images)
+    )
     return facts, pictures
 
 
 def dicom_images(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> Iterator[ImageHW]:
     """The frames of a file in grey, uint8 [H, W], decoded one by one. Raises SourceError where the data breaks."""
+    return (image.image_HW for image in decoded_images(file, format_, warnings))
+
+
+def decoded_images(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> Iterator[Decoded]:
+    """The frames of a file in grey with their colour flow, one by one. Raises SourceError where the data breaks."""
     decode = video_frames if is_video(file) else grey_frames
     return decode(file, format_, warnings)
 

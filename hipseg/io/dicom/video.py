@@ -6,11 +6,11 @@ import io
 from collections.abc import Iterator
 
 from hipseg.errors import SourceError
-from hipseg.frame import ImageHW
 from hipseg.io.dicom.decoding import ends_early
 from hipseg.io.dicom.file import DicomFile
 from hipseg.io.dicom.fragments import FragmentStream, index_fragments
 from hipseg.io.dicom.pixel_format import PixelFormat
+from hipseg.io.doppler import Decoded
 from hipseg.io.video_decoding import decoded_frames, open_video
 
 _FIRST, _LAST = 100, 108
@@ -26,8 +26,8 @@ def is_video(file: DicomFile) -> bool:
     return number.isdigit() and _FIRST <= int(number) <= _LAST
 
 
-def video_frames(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> Iterator[ImageHW]:
-    """Decodes the frames of a coded video to grey, uint8 [H, W], as many as the header says.
+def video_frames(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> Iterator[Decoded]:
+    """Decodes the frames of a coded video to grey and flow, as many as the header says.
 
     Raises:
         SourceError: the stream cannot be decoded, ends early, or has another size than the header says.
@@ -47,7 +47,7 @@ def video_frames(file: DicomFile, format_: PixelFormat, warnings: list[str]) -> 
                 height, width = frame.image_HW.shape
                 expected = f"{format_.columns} x {format_.rows} as its header says"
                 raise SourceError(f"its video has {width} x {height} pixels", where=file.path, expected=expected)
-            yield frame.image_HW
+            yield Decoded(frame.image_HW, frame.flow)
             count += 1
     if count < format_.num_frames:
         raise ends_early(file, count, format_)
