@@ -91,7 +91,7 @@ class Augmentation:
 
     def __init__(self, config: AugmentConfig) -> None:
         self.config = config
-        self._look = A.Compose(_looks(config))
+        self._look = A.Compose([look for look in _looks(config).values() if look.p > 0])
         self._moves = any((config.flip, config.crop, config.pad, config.warp)) or _is_tilted(config)
 
     def move(self, sample: Sample, rng: np.random.Generator) -> Sample:
@@ -165,24 +165,76 @@ def _is_tilted(config: AugmentConfig) -> bool:
     return bool(config.rotation_deg or config.shear_deg or config.aspect)
 
 
-def _looks(config: AugmentConfig) -> list[A.BasicTransform]:
+def _looks(config: AugmentConfig) -> dict[str, A.BasicTransform]:
+    """Changes of look by name, in the order in which a scanner and a recorder make them."""
     p, strength = config.look, config.look_strength
-    steps = [
-        _Effect(effects.reverberation, strength, p / 3),
-        _Effect(effects.haze, strength, p / 2),
-        _Effect(effects.speckle, strength, p),
-        _Effect(effects.shadow, strength, p / 2),
-        _Effect(effects.contact_loss, strength, p / 3),
-        A.OneOf([A.GaussianBlur(sigma_limit=(0.3, 0.5 + strength)), A.Sharpen(alpha=(0.1, 0.1 + 0.4 * strength))], p=p),
-        _Effect(effects.time_gain, strength, p),
-        _Effect(effects.overall_gain, strength, p),
-        _Effect(effects.dynamic_range, strength, p),
-        _Effect(effects.grey_map, strength, p / 2),
-        A.Downscale(scale_range=(1 - 0.5 * strength, 1.0), interpolation_pair=_SMOOTHLY, p=p / 3),
-        _Effect(effects.furniture, strength, config.furniture),
-        A.ImageCompression(quality_range=(int(100 - 60 * strength), 95), p=p / 2),
-    ]
-    return [step for step in steps if step.p > 0]
+    return {
+        "reverberation": _Effect(effects.reverberation, strength, p / 3),
+        "haze": _Effect(effects.haze, strength, p / 2),
+        "speckle": _Effect(effects.speckle, strength, p),
+        "shadow wedges": _Effect(effects.shadow, strength, p / 2),
+        "contact loss": _Effect(effects.contact_loss, strength, p / 3),
+        "blur or edge enhancement": A.OneOf(
+            [A.GaussianBlur(sigma_limit=(0.3, 0.5 + strength)), A.Sharpen(alpha=(0.1, 0.1 + 0.4 * strength))], p=p
+        ),
+        "time gain": _Effect(effects.time_gain, strength, p),
+        "gain": _Effect(effects.overall_gain, strength, p),
+        "dynamic range": _Effect(effects.dynamic_range, strength, p),
+        "grey map": _Effect(effects.grey_map, strength, p / 2),
+        "low resolution": A.Downscale(scale_range=(1 - 0.5 * strength, 1.0), interpolation_pair=_SMOOTHLY, p=p / 3),
+        "furniture": _Effect(effects.furniture, strength, config.furniture),
+        "compression": A.ImageCompression(quality_range=(int(100 - 60 * strength), 95), p=p / 2),
+    }
+
+
+Part = Callable[[Sample, np.random.Generator], Sample]
+
+
+def parts_of(config: AugmentConfig) -> dict[str, Part]:
+    """Every part of an augmentation that is switched on, by name, each alone and sure to happen."""
+    chances = {"flip", "warp"}
+    moves = {
+        name: getattr(config, name) for name in ("flip", "crop", "pad", "rotation_deg", "shear_deg", "aspect", "warp")
+    }
+    parts: dict[str, Part] = {
+        _TITLES.get(name, name): _surely(Augmentation(AugmentConfig(**{name: 1.0 if name in chances else value})).move)
+        for name, value in moves.items()
+        if value > 0
+    }
+    if config.needle > 0:
+        parts["needle"] = paint_needle
+    if config.endless_line > 0:
+        parts["endless line"] = paint_endless_line
+    looks = {name: look for name, look in _looks(config).items() if look.p > 0}
+    return parts | {name: _look_alone(look) for name, look in looks.items()}
+
+
+_TITLES = {"crop": "zoom", "pad": "depth", "rotation_deg": "rotation", "shear_deg": "shear", "warp": "pressed tissue"}
+_TRIES = 20
+
+
+def _surely(move: Part) -> Part:
+    """Draws again until something moved: parts of a motion are drawn together and may all stay out."""
+
+    def moved(sample: Sample, rng: np.random.Generator) -> Sample:
+        for _ in range(_TRIES):
+            result = move(sample, rng)
+            if not np.array_equal(result.image_HW, sample.image_HW):
+                break
+        return result
+
+    return moved
+
+
+def _look_alone(look: A.BasicTransform) -> Part:
+    look.p = 1.0
+    alone = A.Compose([look])
+
+    def changed(sample: Sample, rng: np.random.Generator) -> Sample:
+        _reseed(alone, rng)
+        return dataclasses.replace(sample, image_HW=np.asarray(alone(image=sample.image_HW)["image"], np.uint8))
+
+    return changed
 
 
 def _reseed(compose: A.Compose, rng: np.random.Generator) -> None:

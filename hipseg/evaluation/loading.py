@@ -29,6 +29,7 @@ from hipseg.evaluation.loading_rivals import RIVALS, Pair
 GRID_SIZE, BATCH_SIZE = 256, 16
 _NUM_CASES, _HEIGHT, _WIDTH = 48, 480, 640
 _WARM_UP_BATCHES = 4
+_CPU_WARM_UP, _CPU_FRAMES = 8, 48
 _MILLI = 1e3
 
 
@@ -45,7 +46,7 @@ def measure_loading(
         num_rounds: the median of them counts.
 
     Returns:
-        Frames a second by library, and milliseconds a case by store.
+        Frames a second and processor time a frame by library, and milliseconds a case by store.
     """
     with tempfile.TemporaryDirectory() as folder:
         root = dataset or _speckle_set(Path(folder) / "speckle")
@@ -63,6 +64,7 @@ def measure_loading(
             "frames": num_batches * BATCH_SIZE,
             "rounds": num_rounds,
             "frames_per_s": {name: round(statistics.median(values), 1) for name, values in rounds.items()},
+            "cpu_ms_per_frame": {name: _cpu_ms(samples) for name, samples in sets.items()},
             "frames_per_s_rounds": {name: [round(value, 1) for value in values] for name, values in rounds.items()},
             "not_installed": sorted(set(RIVALS) - set(sets)),
             "store_ms_per_case": _store_figures(root),
@@ -104,6 +106,17 @@ def _frames_per_s(samples: Dataset[Any], num_workers: int, num_batches: int) -> 
         if number == _WARM_UP_BATCHES:
             begin_s = time.perf_counter()
     return num_batches * BATCH_SIZE / (time.perf_counter() - begin_s)
+
+
+def _cpu_ms(samples: Dataset[Any]) -> float:
+    """Time of one core for one sample, which a busy machine changes less than the frames a second."""
+    _one_thread(0)
+    for k in range(_CPU_WARM_UP):
+        samples[k]
+    begin_s = time.process_time()
+    for k in range(_CPU_FRAMES):
+        samples[_CPU_WARM_UP + k]
+    return round(_MILLI * (time.process_time() - begin_s) / _CPU_FRAMES, 2)
 
 
 def _one_thread(_worker: int) -> None:
