@@ -15,9 +15,11 @@ from hipseg.guidance.alerts import ActiveAlert
 from hipseg.guidance.clip import ClipFacts, ClipGuidance
 from hipseg.guidance.config import GuidanceConfig
 from hipseg.guidance.engine import Guidance
+from hipseg.guidance.flow import FlowPicture, flow_on_grid
 from hipseg.guidance.fluid import Echo, echo_on_grid
 from hipseg.guidance.technical import by_urgency
 from hipseg.io import SourceInfo
+from hipseg.runtime.grid import Grid
 from hipseg.runtime.segmentation import Segmentation
 from hipseg.runtime.session import Session
 from hipseg.runtime.stream import Stage
@@ -100,7 +102,7 @@ class Pipeline:
         frame, work.echo = work.frame, echo_on_grid(work.scan_HW, work.segmentation.grid)
         guidance = self._engine.step(
             work.segmentation, frame=frame.index, time_s=frame.time_s, spacing=frame.spacing, region=frame.region,
-            echo=work.echo,
+            echo=work.echo, flow=_flow(frame, work.segmentation.grid),
         )  # fmt: skip
         technical = self._technical()
         if technical:
@@ -116,3 +118,10 @@ class Pipeline:
         assert work.guidance is not None
         work.picture = self._overlay.draw(work.frame, work.segmentation, work.guidance)
         return work
+
+
+def _flow(frame: Frame, grid: Grid) -> FlowPicture | None:
+    """The colour Doppler of a frame's scan region."""
+    if frame.flow is None:
+        return None
+    return flow_on_grid(np.ascontiguousarray(frame.flow.velocity_HW[frame.region.slices]), grid, frame.flow.note)

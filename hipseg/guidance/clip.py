@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hipseg.frame import ScanRegion, Spacing
 from hipseg.guidance.config import GuidanceConfig
 from hipseg.guidance.engine import Guidance, GuidanceEngine
+from hipseg.guidance.flow import FlowPicture
 from hipseg.guidance.fluid import Echo
 from hipseg.runtime.segmentation import Segmentation
 
@@ -46,13 +47,16 @@ class ClipGuidance:
         spacing: Spacing | None,
         region: ScanRegion,
         echo: Echo | None = None,
+        flow: FlowPicture | None = None,
     ) -> Guidance:
         """See `GuidanceEngine.step`."""
         geometry = (region, spacing)
         if self._geometry is not None and geometry != self._geometry:
             self._engine = self._new_engine()
         self._geometry = geometry
-        return self._engine.step(segmentation, frame=frame, time_s=time_s, spacing=spacing, region=region, echo=echo)
+        return self._engine.step(
+            segmentation, frame=frame, time_s=time_s, spacing=spacing, region=region, echo=echo, flow=flow
+        )
 
     def _new_engine(self) -> GuidanceEngine:
         return GuidanceEngine(self._config, view_thresholds=self._facts.view_thresholds, still=self._facts.still)

@@ -34,7 +34,7 @@ class FlowPicture:
 
 def flow_on_grid(velocity_HW: npt.NDArray[np.int8], grid: Grid, note: str) -> FlowPicture:
     """A scan region's flow [H, W], 0 where there is none, on the occupied cells of a grid."""
-    return FlowPicture(occupied_labels((velocity_HW != 0).view(np.uint8), grid) > 0, note)
+    return FlowPicture(occupied_labels((velocity_HW != 0).astype(np.uint8), grid) > 0, note)
 
 
 @dataclass(frozen=True, slots=True)
