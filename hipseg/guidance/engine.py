@@ -118,6 +118,7 @@ class GuidanceEngine:
         self._monitor = AlertMonitor(config.alerts, still=still)
         self._fluid = FluidWatch(config.injection)
         self._injection = InjectionWatch(config.injection)
+        self._clock_s = 0.0
         self._vessels_seen = False
         self._last_vessel_clearance_mm: float | None = None
 
@@ -141,15 +142,16 @@ class GuidanceEngine:
                 motion of tissue unknown.
             flow: colour Doppler on the segmentation's grid, see `flow.flow_on_grid`; None while Doppler is off.
         """
-        is_sound, segmentation = _is_sound(segmentation), rounded(segmentation)
+        is_sound, segmentation = _is_sound(segmentation) and math.isfinite(time_s), rounded(segmentation)
+        self._clock_s = time_s if math.isfinite(time_s) else self._clock_s
         plane = ScanPlane.of(segmentation.grid, spacing, region)
         view = _view(segmentation, self._view_thresholds)
         scene = Scene(segmentation, plane, self._config.structures) if is_sound else None
         is_shown = view.state is not ViewState.UNRECOGNISED or not self._config.view_check
         guided = scene if is_shown else None
-        known = self._assessor.step(guided, segmentation.landmarks, plane, time_s, echo, flow)
-        injection = self._watch_injection(guided, known.needle, known.recess, echo, time_s)
-        alerts, events = self._monitor.step(self._signals(guided, known, view, plane, injection), time_s)
+        known = self._assessor.step(guided, segmentation.landmarks, plane, self._clock_s, echo, flow)
+        injection = self._watch_injection(guided, known.needle, known.recess, echo, self._clock_s)
+        alerts, events = self._monitor.step(self._signals(guided, known, view, plane, injection), self._clock_s)
         return Guidance(
             frame=frame,
             time_s=time_s,
