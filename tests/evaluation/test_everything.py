@@ -17,7 +17,7 @@ from hipseg.evaluation.everything.run import Outcome, State, run_all
 def outcomes() -> dict[str, Outcome]:
     """One of each kind, through real processes."""
     planned = [
-        Step("latency", ("--frames", "2", "--size", "64x64")),
+        Step("latency", ("--frames", "2", "--size", "64x64", "--rate", "60", "--live-seconds", "0.1")),
         Step("nowhere"),
         Step("models", ("nothing", "--out", "nothing")),
         Step("simulator", without="no real pictures"),

@@ -1,34 +1,97 @@
-"""`hipseg benchmark latency`: the speed of a model on this machine."""
+"""`hipseg benchmark latency`: the speed of everything on this machine."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from hipseg.evaluation.latency.chain import Chain
+
 
 def latency(
+    context: typer.Context,
     model: Annotated[
-        str | None, typer.Option(help="Name on the shelf or a model file.", show_default="the released model")
+        list[str] | None,
+        typer.Option(help="Name on the shelf or a model file; may be given often.", show_default="the released model"),
     ] = None,
-    size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Of the frames, pixels.")] = "640x480",
+    all_models: Annotated[bool, typer.Option("--all-models", help="Every model on the shelf.")] = False,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WIDTHxHEIGHT", help="Of the frames; may be given often.", show_default="640x480"),
+    ] = None,
+    all_sizes: Annotated[bool, typer.Option("--all-sizes", help="640x480 to 1920x1080.")] = False,
     frames: Annotated[int, typer.Option(min=1, help="How many to measure, after a few to warm up.")] = 200,
+    rate: Annotated[
+        list[float] | None, typer.Option(help="Of a live source, frames a second.", show_default="15, 30 and 60")
+    ] = None,
+    live_seconds: Annotated[float, typer.Option(min=0.1, help="Of each live measurement.")] = 4.0,
+    slow_network_ms: Annotated[
+        float | None, typer.Option(min=1, help="Live: the network takes at least so long.", show_default=False)
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the model.", show_default="physical cores")
     ] = None,
+    provider: Annotated[str, typer.Option(help="Who computes.")] = "cpu",
+    page: Annotated[Path | None, typer.Option(help="Write a page with plots, and its JSON beside it.")] = None,
 ) -> None:
-    """Measure every stage from a frame in memory to its overlay; prints one JSON object."""
+    """Measure every stage from the file to the overlay, offline and live; prints one JSON object.
+
+    Besides: cold start, memory, threads, two sessions at once, and which share of the machine the network uses.
+    """
     from json import dumps
 
-    from hipseg.evaluation.latency import measure_latency
-    from hipseg.runtime.models import DEFAULT_MODEL
+    from hipseg.evaluation.latency.benchmark import ALL_SIZES, RATES_HZ, LatencyRequest, benchmark_latency
 
-    width, height = parse_size(size)
-    figures = measure_latency(
-        model or DEFAULT_MODEL, height=height, width=width, num_frames=frames, num_threads=threads
+    record = benchmark_latency(
+        LatencyRequest(
+            models=model or (),
+            all_models=all_models,
+            sizes=ALL_SIZES if all_sizes else [parse_size(each) for each in size or ["640x480"]],
+            num_frames=frames,
+            rates_hz=rate or RATES_HZ,
+            live_s=live_seconds,
+            num_threads=threads,
+            provider=provider,
+            slow_network_ms=slow_network_ms,
+            command=command_of(context.params),
+        ),
+        whole_chain(),
     )
-    typer.echo(dumps(figures, indent=2))
+    if page is not None:
+        from hipseg.evaluation.latency.page import latency_page
+
+        latency_page(record).write(page, record)
+    typer.echo(dumps(record, indent=2))
+
+
+def whole_chain() -> Chain:
+    """The stages of `hipseg infer`, with the overlay drawn and guidance on."""
+    from hipseg.cli.pipeline import FrameWork, Pipeline
+    from hipseg.evaluation.latency.chain import Chain
+    from hipseg.guidance.config import GuidanceConfig
+
+    return Chain(
+        stages=lambda session, info: list(Pipeline(session, GuidanceConfig(), info, overlay=True).stages()),
+        work_of=FrameWork,
+    )
+
+
+def command_of(values: Mapping[str, Any], name: str = "latency") -> str:
+    """The command line with everything that was given."""
+    words = ["hipseg", "benchmark", name]
+    for key, value in values.items():
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            if each is True:
+                words.append(f"--{key.replace('_', '-')}")
+            elif each is not None and each is not False:
+                words += [f"--{key.replace('_', '-')}", str(each)]
+    return shlex.join(words)
 
 
 def parse_size(text: str) -> tuple[int, int]:
