@@ -9,9 +9,9 @@ import pytest
 
 from hipseg.guidance.alert_log import AlertLog
 from hipseg.guidance.alerts import ActiveAlert, AlertEvent, AlertMonitor, AlertState
+from hipseg.guidance.clearances import Distances
 from hipseg.guidance.config import AlertsConfig, Priority
 from hipseg.guidance.injection import Injection, Spread
-from hipseg.guidance.clearances import Distances
 from hipseg.guidance.rules import RULES, SAFE, Signals, read_rules
 from hipseg.guidance.tracking import NeedleState
 

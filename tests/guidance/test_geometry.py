@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from hipseg import anatomy
 from hipseg.frame import ScanRegion, Spacing
+from hipseg.guidance.clearances import clearance_mm
 from hipseg.guidance.config import StructureConfig
 from hipseg.guidance.geometry import Line, ScanPlane, entry_into, fit_line, occupied_labels
-from hipseg.guidance.clearances import clearance_mm
 from hipseg.guidance.structures import Scene
 
 SPACINGS = [Spacing(0.1, 0.1, "user"), Spacing(0.08, 0.15, "user"), Spacing(0.2, 0.1, "user")]

@@ -8,9 +8,9 @@ from drawn_scenes import DrawnScene, landmark
 
 from hipseg import anatomy
 from hipseg.frame import Spacing
+from hipseg.guidance.clearances import measure_distances, miss_mm
 from hipseg.guidance.config import Approach, CapsuleFace, MeasurementConfig, StructureConfig, TargetConfig
 from hipseg.guidance.geometry import Line, ScanPlane
-from hipseg.guidance.clearances import measure_distances, miss_mm
 from hipseg.guidance.measurements import Measurements, measure_joint
 from hipseg.guidance.structures import Scene
 from hipseg.guidance.target import Target, find_target
