@@ -72,7 +72,7 @@ class HipDataModule(LightningDataModule):
         augment: applied to training samples.
         grid_size: side of the network's grid, cells.
         batch_size: samples a batch.
-        steps_per_epoch: training batches an epoch.
+        steps_per_epoch: optimizer steps an epoch; a step takes as many batches as the trainer accumulates.
         num_workers: processes that prepare batches; 0 does it in the training process.
         seed: of the training stream.
         negatives: part of the training samples spoiled into images that are no hip view.
@@ -98,7 +98,7 @@ class HipDataModule(LightningDataModule):
         fold: int | None = None,
     ) -> None:
         super().__init__()
-        self.sources, self._weights = dict(train), dict(weights)
+        self.sources, self.weights = dict(train), dict(weights)
         self._validation, self._test, self._fold = list(validation), list(test), fold
         for source in self.sources.values():
             if isinstance(source, DiskSource) and fold is not None:
@@ -127,10 +127,10 @@ class HipDataModule(LightningDataModule):
         return manifests_of(self.sources)
 
     def train_dataloader(self) -> StreamLoader:
-        """Batches of the stream, `steps_per_epoch` of them, from the trainer's step on."""
+        """Batches of the stream for `steps_per_epoch` optimizer steps, from the trainer's step on."""
         batches = StreamBatches(
             self._batch_size,
-            self._steps_per_epoch,
+            self._steps_per_epoch * (self.trainer.accumulate_grad_batches if self.trainer else 1),
             self._num_batches_trained,
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,

@@ -13,10 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from hipseg.anatomy import CLASS_NAMES, LANDMARKS
 from hipseg.errors import ModelError
 from hipseg.training.components import make
 
-CONFIG_KEY = "hipseg_config"
+CONFIG_KEY, CLASSES_KEY = "hipseg_config", "hipseg_classes"
 _PREFIX = "network."
 
 
@@ -52,11 +53,24 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ModelError("no such checkpoint", where=path) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError as error:
+        what = "holds objects that would run code when loaded"
+        raise ModelError(what, where=path, expected=f"plain tensors: {expected}") from error
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
         raise ModelError(f"cannot be read ({_first_line(error)})", where=path, expected=expected) from error
     if not isinstance(checkpoint, dict) or not {"state_dict", CONFIG_KEY} <= checkpoint.keys():
         raise ModelError("holds no weights and configuration of a hipseg training", where=path, expected=expected)
+    classes = checkpoint.get(CLASSES_KEY, meant_classes())  # the first checkpoints did not say
+    if classes != meant_classes():
+        differing = next((pair for pair in zip(classes, meant_classes(), strict=False) if pair[0] != pair[1]), None)
+        what = f"its class '{differing[0]}' stands where '{differing[1]}' does" if differing else "other classes"
+        raise ModelError(what, where=path, expected="the classes of this version, in its order")
     return checkpoint
+
+
+def meant_classes() -> list[str]:
+    """What a network's channels stand for, in their order."""
+    return [*CLASS_NAMES, *LANDMARKS]
 
 
 def load_network(path: str | Path) -> tuple[nn.Module, DictConfig]:

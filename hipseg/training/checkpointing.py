@@ -12,7 +12,10 @@ from lightning.pytorch.callbacks import Checkpoint
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from hipseg.training.checkpoint import CONFIG_KEY
+from hipseg.errors import OutputError
+from hipseg.io.writing import output_errors
+from hipseg.training.accumulation import completes_step
+from hipseg.training.checkpoint import CLASSES_KEY, CONFIG_KEY, meant_classes
 from hipseg.training.interruption import Interruption, TrainingInterrupted
 
 SCORE = "val/score"
@@ -22,7 +25,8 @@ class RunCheckpoints(Checkpoint):
     """Keeps `last.ckpt` (at the start, every few steps, after each validation, on interruption) and `best.ckpt`.
 
     Each is written beside its place and moved there, so that a kill at any moment leaves a whole file. None is written
-    between an epoch's last step and its validation: resuming there would skip the validation.
+    between an epoch's last step and its validation, where resuming would skip the validation, nor between the batches
+    of one optimizer step, whose gradients would be lost.
 
     Args:
         folder: of the checkpoints.
@@ -45,23 +49,27 @@ class RunCheckpoints(Checkpoint):
         self.best_score = state_dict["best_score"]
 
     def on_save_checkpoint(self, _trainer: Trainer, _module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Adds the run's configuration, as plain values."""
-        checkpoint[CONFIG_KEY] = self._config
+        """Adds the run's configuration and what its channels stand for, as plain values."""
+        checkpoint[CONFIG_KEY], checkpoint[CLASSES_KEY] = self._config, meant_classes()
 
     def on_train_start(self, trainer: Trainer, _module: LightningModule) -> None:
         """Writes the first one: a run that cannot write learns so before it has spent any time."""
-        if not self.last.exists():
+        if not trainer.strategy.broadcast(self.last.exists()):
             self._save(trainer)
+            if trainer.is_global_zero:
+                self._demand_room()
 
     def on_train_batch_end(
-        self, trainer: Trainer, _module: LightningModule, _outputs: Any, _batch: Any, _batch_index: int
+        self, trainer: Trainer, _module: LightningModule, _outputs: Any, _batch: Any, batch_index: int
     ) -> None:
         """Writes one when it is time, or when the run is to stop."""
-        if trainer.is_last_batch:
+        if trainer.is_last_batch or not completes_step(trainer, batch_index):
             return
-        if self._interruption.requested or trainer.global_step % self._every_steps == 0:
+        is_to_stop = self._is_to_stop(trainer)
+        if is_to_stop or trainer.global_step % self._every_steps == 0:
             self._save(trainer)
-        self._stop_if_asked()
+        if is_to_stop:
+            raise TrainingInterrupted
 
     def on_train_epoch_end(self, trainer: Trainer, _module: LightningModule) -> None:
         """Writes one after the validation, and keeps it when it is the best."""
@@ -72,22 +80,37 @@ class RunCheckpoints(Checkpoint):
         self._save(trainer)
         if trainer.is_global_zero and (improved or not self.best.exists()):
             self._replace_best()
-        self._stop_if_asked()
+        if self._is_to_stop(trainer):
+            raise TrainingInterrupted
 
     def _save(self, trainer: Trainer) -> None:
         unfinished = self.last.with_suffix(".unfinished")
-        trainer.save_checkpoint(unfinished)
-        if trainer.is_global_zero:
-            unfinished.replace(self.last)
+        try:
+            with output_errors(self.last):
+                trainer.save_checkpoint(unfinished)
+                if trainer.is_global_zero:
+                    unfinished.replace(self.last)
+        except OutputError:
+            unfinished.unlink(missing_ok=True)
+            raise
 
     def _replace_best(self) -> None:
         unfinished = self.best.with_suffix(".unfinished")
-        shutil.copyfile(self.last, unfinished)
-        unfinished.replace(self.best)
+        with output_errors(self.best):
+            shutil.copyfile(self.last, unfinished)
+            unfinished.replace(self.best)
 
-    def _stop_if_asked(self) -> None:
-        if self._interruption.requested:
-            raise TrainingInterrupted
+    def _is_to_stop(self, trainer: Trainer) -> bool:
+        """Whether any of the processes was asked to: they stop at the same step."""
+        requested = self._interruption.requested
+        return trainer.strategy.reduce_boolean_decision(requested, all=False) if trainer.world_size > 1 else requested
+
+    def _demand_room(self) -> None:
+        """Two more of the size of the first one: the best, and the next last beside the one it replaces."""
+        needed, free = 2 * self.last.stat().st_size, shutil.disk_usage(self.last.parent).free
+        if free < needed:
+            what = f"{free / 1e6:.0f} MB of disk left, checkpoints need {needed / 1e6:.0f} MB"
+            raise OutputError(what, where=self.last.parent, mend="make room, or choose runs_dir=")
 
 
 class RandomState(Callback):

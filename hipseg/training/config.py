@@ -17,11 +17,14 @@ class TrainerConfig:
         steps_per_epoch: steps between two validations (and their log line, picture and best-checkpoint test).
         max_minutes: ends the run early after this wall time, None never. The schedule is not shortened by it.
         accelerator: "auto", "cpu", "gpu", "mps".
-        devices: how many of them.
+        devices: how many of them in each machine; each takes `data.batch_size` images a batch.
+        num_nodes: machines, which `torchrun` or SLURM starts.
+        strategy: of several devices, by Lightning's names: "auto", "ddp", "fsdp" (weights in parts; GPUs only).
+        accumulate: batches whose gradients make one optimizer step, for batches larger than the memory.
         precision: "auto" takes bf16 (else fp16) mixed precision on a GPU and float32 on a CPU, where mixed precision
             gains nothing; or any of Lightning's ("32-true", "bf16-mixed", "16-mixed").
-        num_threads: of PyTorch on a CPU; None takes the cores this process may use.
-        gradient_clip: largest gradient norm.
+        num_threads: of PyTorch in each process on a CPU; None shares out the cores they may use.
+        gradient_clip: largest gradient norm; 0 does not clip.
         ema_decay: of the weight average that is validated and exported; 0 switches it off.
         checkpoint_every_steps: how much a `kill -9` may cost.
         early_stop_epochs: validations without a better score before the run ends, None never stops early.
@@ -35,6 +38,9 @@ class TrainerConfig:
     max_minutes: float | None = None
     accelerator: str = "auto"
     devices: int = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
+    accumulate: int = 1
     precision: str = "auto"
     num_threads: int | None = None
     gradient_clip: float = 1.0

@@ -9,6 +9,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from hipseg.training.accumulation import StepLosses, completes_step
 from hipseg.training.module import SegmentationTask
 
 LOSSES, METRICS = "losses.csv", "metrics.csv"
@@ -27,6 +28,7 @@ class Curves(Callback):
 
     def __init__(self, folder: Path, every_steps: int) -> None:
         self._losses, self._metrics, self._every_steps = folder / LOSSES, folder / METRICS, every_steps
+        self._step = StepLosses()
 
     def on_train_start(self, trainer: Trainer, _module: LightningModule) -> None:
         """Cuts off what lies in the future of this run."""
@@ -35,11 +37,17 @@ class Curves(Callback):
                 _keep_until(path, trainer.global_step)
 
     def on_train_batch_end(
-        self, trainer: Trainer, _module: LightningModule, outputs: Any, _batch: Any, _batch_index: int
+        self, trainer: Trainer, _module: LightningModule, outputs: Any, _batch: Any, batch_index: int
     ) -> None:
         """Writes a line of losses when it is time."""
-        if trainer.is_global_zero and trainer.global_step % self._every_steps == 0:
-            values = {name: value.item() for name, value in outputs.items()}
+        self._step.add(outputs, trainer.accumulate_grad_batches)
+        if not completes_step(trainer, batch_index):
+            return
+        if trainer.global_step % self._every_steps:
+            self._step.drop()
+            return
+        values = self._step.take(trainer)
+        if trainer.is_global_zero:
             rate = trainer.optimizers[0].param_groups[0]["lr"]
             _append(self._losses, [{"step": trainer.global_step, **values, "lr": rate}])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from hipseg.errors import UsageError
+from hipseg.training.broken_batch import save_broken_batch
 from hipseg.training.metrics import Figure, ValidationTally
 
 OptimizerMaker = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
@@ -27,6 +29,7 @@ class SegmentationTask(LightningModule):
 
     Attributes:
         figures: of the latest validation, by name.
+        broken_batch: where a batch is saved whose loss is not finite, None nowhere.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class SegmentationTask(LightningModule):
         self._make_optimizer, self._make_scheduler = make_optimizer, make_scheduler
         self._tally = ValidationTally()
         self.figures: dict[str, Figure] = {}
+        self.broken_batch: Path | None = None
 
     def forward(self, image_N1SS: Tensor) -> Tensor:
         """The network's channels."""
@@ -47,8 +51,22 @@ class SegmentationTask(LightningModule):
         """The loss terms of one batch. Raises UsageError when the loss is not a number any more."""
         terms: dict[str, Tensor] = self.loss(self(batch["image"]), batch)
         if not torch.isfinite(terms["loss"]):
-            raise diverged(self.global_step, {name: term.item() for name, term in terms.items()})
+            raise self._diverged(batch, {name: term.item() for name, term in terms.items()})
         return {name: term if name == "loss" else term.detach() for name, term in terms.items()}
+
+    def _diverged(self, batch: Mapping[str, Tensor], terms: Mapping[str, float]) -> UsageError:
+        """The error of a loss that is infinite or not a number, its batch saved for inspection."""
+        shown = ", ".join(f"{name} {value:.3g}" for name, value in terms.items())
+        saved = ""
+        if self.broken_batch is not None:
+            path = self.broken_batch.with_stem(f"{self.broken_batch.stem}_{self.global_rank}")
+            saved = f"; its batch is in {path} ({save_broken_batch(path, batch, terms)})"
+        return UsageError(
+            f"the loss is not finite ({shown}){saved}",
+            where=f"training step {self.global_step}",
+            mend="lower optimizer.lr or trainer.gradient_clip, or look for broken values in the data; "
+            "the run's last checkpoint is whole",
+        )
 
     def on_validation_epoch_start(self) -> None:
         """Starts counting anew."""
@@ -63,6 +81,10 @@ class SegmentationTask(LightningModule):
         """Logs the figures; "val/score" is what the best checkpoint and early stopping go by."""
         self.figures = self._tally.figures()
         self.log_dict({f"val/{name}": figure.value for name, figure in self.figures.items()})
+
+    def hold_rate(self) -> None:
+        """Takes the schedule away: the optimizer keeps its own rate."""
+        self._make_scheduler = lambda optimizer: torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with weight decay on convolution weights only, and its step-wise schedule."""
@@ -79,14 +101,3 @@ def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
     plain = [parameter for parameter in parameters if parameter.ndim < 2]
     groups = [{"params": [parameter for parameter in parameters if parameter.ndim >= 2]}]
     return [*groups, {"params": plain, "weight_decay": 0.0}] if plain else groups
-
-
-def diverged(step: int, terms: Mapping[str, float]) -> UsageError:
-    """The error of a loss that is infinite or not a number."""
-    shown = ", ".join(f"{name} {value:.3g}" for name, value in terms.items())
-    return UsageError(
-        f"the loss is not finite ({shown})",
-        where=f"training step {step}",
-        mend="lower optimizer.lr or trainer.gradient_clip, or look for broken values in the data; "
-        "the run's last checkpoint is whole",
-    )

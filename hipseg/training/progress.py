@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -54,14 +55,15 @@ class StepLines(Callback):
     ) -> None:
         """Says where training is, when it has been silent for long enough."""
         now = time.monotonic()
-        if now - self._spoken < self._seconds:
+        if now - self._spoken < self._seconds or not trainer.is_global_zero:
             return
         self._spoken = now
         steps_a_second = (trainer.global_step - self._first_step) / (now - self._begun)
+        images_a_step = len(batch["image"]) * trainer.accumulate_grad_batches * trainer.world_size
         left_s = (trainer.max_steps - trainer.global_step) / steps_a_second
         print(
-            f"step {trainer.global_step}/{trainer.max_steps}, loss {outputs['loss'].item():.3f}, "
-            f"{steps_a_second * len(batch['image']):.0f} images/s, {_duration(left_s)} left",
+            f"step {trainer.global_step}/{trainer.max_steps}, loss {step_loss(trainer, outputs):.3f}, "
+            f"{steps_a_second * images_a_step:.0f} images/s, {duration(left_s)} left",
             file=sys.stderr,
             flush=True,
         )
@@ -95,7 +97,7 @@ class StepBar(Callback):
         self, trainer: Trainer, _module: LightningModule, outputs: Any, _batch: Any, _batch_index: int
     ) -> None:
         """Moves it."""
-        self._progress.update(self._task, completed=trainer.global_step, loss=outputs["loss"].item())
+        self._progress.update(self._task, completed=trainer.global_step, loss=step_loss(trainer, outputs))
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Says what validation found."""
@@ -111,6 +113,11 @@ class StepBar(Callback):
         self._progress.stop()
 
 
+def step_loss(trainer: Trainer, outputs: Mapping[str, Any]) -> float:
+    """Of one batch, which Lightning divides by the number of batches it accumulates."""
+    return float(outputs["loss"]) * trainer.accumulate_grad_batches
+
+
 def figures_line(module: SegmentationTask) -> str:
     """The latest validation in one line, n beside each figure."""
     shown = [
@@ -121,5 +128,8 @@ def figures_line(module: SegmentationTask) -> str:
     return "validation: " + (", ".join(shown) or "no cases")
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+def duration(seconds: float) -> str:
+    """Rounded for a reader: "40 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

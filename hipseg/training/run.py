@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hipseg.errors import UsageError
-from hipseg.runtime.threads import usable_cores
 from hipseg.training.averaging import MovingAverage
 from hipseg.training.checkpoint import CONFIG_KEY, find_checkpoint, load_weights, read_checkpoint, read_weights
 from hipseg.training.checkpointing import SCORE, RandomState, RunCheckpoints
@@ -30,9 +25,11 @@ from hipseg.training.interruption import Interruption, TrainingInterrupted
 from hipseg.training.metrics import Figure
 from hipseg.training.module import SegmentationTask
 from hipseg.training.pictures import SamplePictures
+from hipseg.training.preflight import check_machine, notes_on
 from hipseg.training.progress import progress_callbacks
 from hipseg.training.run_folder import RunFolder
 from hipseg.training.summary import write_summary
+from hipseg.training.trainer import make_trainer, prepare_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,7 @@ class RunResult:
         best_score: of the best validation, None when none was measured.
         figures: of the last validation.
         last, best: checkpoint files.
+        is_first_process: False in the others of a training in several processes, which write nothing.
     """
 
     folder: Path
@@ -53,6 +51,7 @@ class RunResult:
     figures: dict[str, Figure]
     last: Path
     best: Path
+    is_first_process: bool = True
 
 
 def train(config: DictConfig) -> RunResult:
@@ -72,11 +71,14 @@ def train(config: DictConfig) -> RunResult:
     start = find_checkpoint(config.resume, prefer="last") if config.resume else None
     task, data = make_task(config, start), make(config.data, "data")
     data.setup("fit")  # the trainer does so again, at no cost; here a missing data set leaves no folder behind
-    folder = RunFolder(start.parent.parent) if start else RunFolder.create(config)
+    notes = list(notes_on(config, data))
+    folder = _folder_of(config, start)
+    task.broken_batch = folder.path / "broken_batch.pt"
     interruption = Interruption()
     checkpoints = RunCheckpoints(folder.checkpoints, config, interruption)
-    trainer = make_trainer(config, folder, checkpoints)
-    print(f"training in {folder.path}", file=sys.stderr, flush=True)
+    logger = TensorBoardLogger(folder.path, name="", version="tensorboard")
+    trainer = make_trainer(config, folder.path, [*_callbacks(config, folder), checkpoints], logger)
+    _say(*notes, f"training in {folder.path}")
     with interruption.listening():
         try:
             trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
@@ -84,12 +86,36 @@ def train(config: DictConfig) -> RunResult:
             # A signal to the whole process group ends data workers, which PyTorch reports as a RuntimeError.
             if not interruption.requested:
                 raise
-            print(f"stopped; go on with: hipseg train resume={folder.path}", file=sys.stderr, flush=True)
+            _say(f"stopped; go on with: hipseg train resume={folder.path}")
             raise KeyboardInterrupt from None
-    write_summary(folder)
+    if trainer.is_global_zero:
+        write_summary(folder)
     return RunResult(
-        folder.path, trainer.global_step, checkpoints.best_score, task.figures, checkpoints.last, checkpoints.best
+        folder=folder.path,
+        steps=trainer.global_step,
+        best_score=checkpoints.best_score,
+        figures=task.figures,
+        last=checkpoints.last,
+        best=checkpoints.best,
+        is_first_process=trainer.is_global_zero,
     )
+
+
+def _folder_of(config: DictConfig, start: Path | None) -> RunFolder:
+    """The run's folder, which the first of several processes makes and alone writes to."""
+    if start is not None:
+        return RunFolder(start.parent.parent)
+    return RunFolder.create(config) if _is_first_process() else RunFolder(Path(config.run_dir or config.runs_dir))
+
+
+def _say(*lines: str) -> None:
+    if _is_first_process():
+        print(*lines, sep="\n", file=sys.stderr, flush=True)
+
+
+def _is_first_process() -> bool:
+    """Of those that train together, which torchrun, SLURM or Lightning number in the environment."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def resumed_config(path: str | Path, overrides: Sequence[str] = ()) -> DictConfig:
@@ -125,12 +151,14 @@ def settle_steps(config: DictConfig) -> DictConfig:
     """A copy whose run is a whole number of epochs: a short run is one epoch.
 
     Raises:
-        UsageError: the number of steps is not positive, or no multiple of the epoch's.
+        UsageError: the number of steps is not positive, or no multiple of the epoch's; see also `check_machine`.
     """
     config = config.copy()
     steps, epoch = config.trainer.max_steps, config.trainer.steps_per_epoch
-    if min(steps, epoch, config.trainer.checkpoint_every_steps, config.trainer.log_every_steps) < 1:
-        raise UsageError("a number of steps below 1", where="trainer", expected="positive whole numbers")
+    counts = ("checkpoint_every_steps", "log_every_steps", "accumulate", "devices", "num_nodes")
+    if min(steps, epoch, *(config.trainer[name] for name in counts)) < 1:
+        raise UsageError("a number of steps or devices below 1", where="trainer", expected="positive whole numbers")
+    check_machine(config.trainer)
     config.trainer.steps_per_epoch = min(steps, epoch)
     if steps % config.trainer.steps_per_epoch:
         raise UsageError(
@@ -138,19 +166,6 @@ def settle_steps(config: DictConfig) -> DictConfig:
             mend=f"trainer.max_steps={max(round(steps / epoch), 1) * epoch}",
         )
     return config
-
-
-def prepare_process(config: DictConfig) -> None:
-    """Seeds everything, sets the threads, and quiets what others print about themselves."""
-    os.environ.setdefault("MONAI_LOG_LEVEL", "ERROR")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    # Validation sets are small and decoded before; workers for them would cost more than they give.
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    lightning.seed_everything(config.seed, verbose=False)
-    if config.trainer.accelerator in ("auto", "cpu") and not torch.cuda.is_available():
-        torch.set_num_threads(config.trainer.num_threads or usable_cores())
 
 
 def make_task(config: DictConfig, resumed_from: Path | None = None) -> SegmentationTask:
@@ -171,35 +186,6 @@ def make_task(config: DictConfig, resumed_from: Path | None = None) -> Segmentat
         lambda parameters: make(config.optimizer, "optimizer", params=parameters),
         lambda optimizer: make(config.scheduler, "scheduler", optimizer=optimizer, num_steps=config.trainer.max_steps),
     )
-
-
-def make_trainer(config: DictConfig, folder: RunFolder, checkpoints: RunCheckpoints) -> lightning.Trainer:
-    """Lightning's trainer with everything a run writes."""
-    settings = config.trainer
-    return lightning.Trainer(
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        precision=choose_precision(settings.precision),
-        max_steps=settings.max_steps,
-        max_epochs=-1,
-        gradient_clip_val=settings.gradient_clip,
-        callbacks=[*_callbacks(config, folder), checkpoints],
-        logger=TensorBoardLogger(folder.path, name="", version="tensorboard"),
-        log_every_n_steps=settings.log_every_steps,
-        deterministic="warn" if torch.cuda.is_available() else None,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
-
-
-def choose_precision(wanted: str) -> Any:
-    """ "auto" is mixed precision where the device computes faster with it, float32 on a CPU."""
-    if wanted != "auto":
-        return wanted
-    if not torch.cuda.is_available():
-        return "32-true"
-    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
 def _callbacks(config: DictConfig, folder: RunFolder) -> list[Callback]:

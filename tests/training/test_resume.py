@@ -74,6 +74,17 @@ def test_a_stopped_run_gives_the_losses_of_an_uninterrupted_one(
         assert (folder / name).read_bytes() == (uninterrupted / name).read_bytes()
 
 
+def test_a_run_killed_while_it_accumulates_goes_on_with_the_same_losses(run_overrides, tmp_path):
+    overrides = [*run_overrides, "trainer.accumulate=3", "trainer.max_steps=16"]
+    whole = train(compose("train", [*overrides, f"run_dir={tmp_path / 'whole'}"], schema=TrainConfig)).folder
+    folder = tmp_path / "run"
+    code, _ = stop_while_training(overrides, folder, signal.SIGKILL, 10)
+    assert code == -signal.SIGKILL
+    train(resumed_config(folder))
+    for name in ("losses.csv", "metrics.csv"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+
+
 def test_a_finished_run_can_be_made_longer_and_keeps_its_best(run_overrides, tmp_path):
     folder = tmp_path / "run"
     short = [*run_overrides, f"run_dir={folder}", "trainer.max_steps=16", "scheduler=constant"]

@@ -117,7 +117,7 @@ def test_broken_checkpoints_are_refused(tmp_path: Path, finished, content: bytes
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path):
     path = tmp_path / "pickle.ckpt"
     torch.save({"state_dict": {}, "hipseg_config": Path("x")}, path)
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match="would run code"):
         load_network(path)
 
 
@@ -137,8 +137,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(configure, tmp_path: Path, monk
         "        return {'loss': channels.sum() * float('nan')}\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UsageError, match=r"step 0.*not finite.*optimizer\.lr"):
-        train(configure("loss._target_=broken_loss.Broken"))
+    with pytest.raises(UsageError, match=r"step 0.*not finite.*broken_batch_0\.pt.*optimizer\.lr"):
+        train(configure("loss._target_=broken_loss.Broken", f"run_dir={tmp_path / 'run'}"))
+    kept = torch.load(tmp_path / "run" / "broken_batch_0.pt", weights_only=True)
+    assert kept["batch"]["index"].tolist() == [0, 1]
 
 
 def test_a_missing_data_set_leaves_no_run_behind(configure, tmp_path: Path):
