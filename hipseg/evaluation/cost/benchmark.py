@@ -15,7 +15,7 @@ import pandas as pd
 from hipseg.errors import SourceError
 from hipseg.evaluation.bootstrap import Floats, Interval, patient_interval
 from hipseg.evaluation.cost.candidates import Candidate, configured, released, trained
-from hipseg.evaluation.cost.timing import interleaved_latencies
+from hipseg.evaluation.cost.timing import model_latencies
 from hipseg.evaluation.figures import rounded
 from hipseg.evaluation.inputs.item import Collection
 from hipseg.evaluation.predictors.choice import PredictorChoice
@@ -64,7 +64,7 @@ class Entry:
     """
 
     candidate: Candidate
-    latency_ms: dict[str, float | None] = field(default_factory=dict)
+    latency_ms: dict[str, float] = field(default_factory=dict)
     dice: float | None = None
     interval: Interval | None = None
     num_cases: int = 0
@@ -102,7 +102,7 @@ def measure_cost(request: CostRequest) -> tuple[list[Entry], dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="hipseg-models-") as temporary:
         candidates = _candidates(request, images[0].shape, Path(temporary))
         paths = {_key(each): each.path for each in candidates if each.path is not None}
-        latencies = interleaved_latencies(paths, images, num_frames=request.num_frames, num_threads=request.num_threads)
+        latencies = model_latencies(paths, images, num_frames=request.num_frames, num_threads=request.num_threads)
         entries = [_entry(each, latencies.get(_key(each), {}), request) for each in candidates]
         record = {
             "command": request.command,
@@ -152,7 +152,7 @@ def _candidates(request: CostRequest, shape_HW: tuple[int, ...], folder: Path) -
     ]
 
 
-def _entry(candidate: Candidate, latency_ms: dict[str, float | None], request: CostRequest) -> Entry:
+def _entry(candidate: Candidate, latency_ms: dict[str, float], request: CostRequest) -> Entry:
     if candidate.path is None or candidate.origin == "untrained":
         return Entry(candidate, latency_ms)
     results = evaluate(

@@ -109,6 +109,7 @@ def _scaling(entries: Sequence[Entry]) -> str:
             axes.scatter(value(entry), _p50(entry) or 0.0, c=colour, marker=marker, s=18)
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.tick_params(axis="x", which="minor", labelbottom=False)
         axes.set_xlabel(label)
     panels[0].set_ylabel("latency p50, ms")
     for origin, (marker, colour) in _MARKS.items():

@@ -39,11 +39,18 @@ def write_page(outcomes: Sequence[Outcome], out: Path, command: str) -> Path:
     for outcome in outcomes:
         if outcome.state is State.DONE:
             section = page.section(title_of(outcome.step.name).capitalize())
-            _SECTIONS.get(outcome.step.name, _add_figures)(section, outcome.figures)
+            _add_outcome(section, outcome)
     add_environment(page, {"benchmarks": record})
     path = out / PAGE
     page.write(path, record)
     return path
+
+
+def _add_outcome(section: Section, outcome: Outcome) -> None:
+    """A table of its own where the figures are as this module knows them, else figure by figure."""
+    keys, add = _SECTIONS.get(outcome.step.name, (set(), _add_figures))
+    known = isinstance(outcome.figures, Mapping) and keys <= outcome.figures.keys()
+    (add if known else _add_figures)(section, outcome.figures)
 
 
 def _remark(outcome: Outcome) -> str | None:
@@ -117,6 +124,11 @@ def _number(value: float | None, unit: float) -> str | None:
     return None if value is None else f"{value / unit:.2f}"
 
 
-_SECTIONS: Mapping[str, Callable[[Section, Any], None]] = MappingProxyType(
-    {"models": _add_models, "robustness": _add_robustness, "latency": _add_latency}
+_SECTIONS: Mapping[str, tuple[set[str], Callable[[Section, Any], None]]] = MappingProxyType(
+    {
+        "models": ({"entries"}, _add_models),
+        "robustness": ({"curves"}, _add_robustness),
+        "latency": ({"model", "size", "threads", "latency_ms"}, _add_latency),
+    }
 )
+"""The keys that a benchmark's figures must have, and what shows them."""
