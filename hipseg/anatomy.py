@@ -63,16 +63,16 @@ def _snomed(value: str, meaning: str) -> Code:
 # and keep clear of red, yellow and cyan, which belong to the alarms.
 STRUCTURES: tuple[Structure, ...] = (
     Structure(0, "background", SafetyRole.NONE, (0, 0, 0)),
-    Structure(1, "femoral_head", SafetyRole.LANDMARK, (90, 200, 120), _snomed("2812003", "Head of femur")),
-    Structure(2, "femoral_neck", SafetyRole.LANDMARK, (170, 215, 140), _snomed("29627003", "Neck of femur")),
+    Structure(1, "femoral_head", SafetyRole.LANDMARK, (91, 213, 125), _snomed("2812003", "Head of femur")),
+    Structure(2, "femoral_neck", SafetyRole.LANDMARK, (181, 226, 115), _snomed("29627003", "Neck of femur")),
     Structure(3, "anterior_capsule", SafetyRole.TARGET, (190, 150, 235), _snomed("24136001", "Hip joint")),
     Structure(4, "needle", SafetyRole.TOOL, (255, 255, 255), _snomed("79068005", "Needle")),
-    Structure(5, "femoral_artery", SafetyRole.AVOID, (235, 110, 60), _snomed("7657000", "Femoral artery")),
+    Structure(5, "femoral_artery", SafetyRole.AVOID, (235, 122, 50), _snomed("7657000", "Femoral artery")),
     Structure(6, "femoral_vein", SafetyRole.AVOID, (80, 120, 235), _snomed("83419000", "Femoral vein")),
-    Structure(7, "femoral_nerve", SafetyRole.AVOID, (205, 165, 95)),
+    Structure(7, "femoral_nerve", SafetyRole.AVOID, (189, 146, 95)),
     Structure(8, "acetabulum", SafetyRole.LANDMARK, (50, 140, 110), _snomed("37783008", "Acetabulum")),
     Structure(9, "labrum", SafetyRole.AVOID, (225, 120, 190)),
-    Structure(10, "joint_recess", SafetyRole.TARGET, (130, 95, 200)),
+    Structure(10, "joint_recess", SafetyRole.TARGET, (149, 110, 196)),
 )
 
 NUM_CLASSES = len(STRUCTURES)

@@ -56,7 +56,13 @@ class ClipRun:
         self, source: Source, spec: str, folder: SessionFolder, model: LoadedModel, request: InferenceRequest
     ) -> None:
         self._source, self._folder = source, folder
-        pipeline = Pipeline(model.session, request.settings.guidance, source.info, overlay=request.overlay)
+        pipeline = Pipeline(
+            model.session,
+            request.settings.guidance,
+            source.info,
+            overlay=request.overlay,
+            display=request.settings.display,
+        )
         self._replay = ReplaySink(folder.path, pipeline.facts) if request.masks else None
         self._stream = Stream(list(pipeline.stages()))
         self._files = ClipFiles(folder, spec, source.info, request)

@@ -70,8 +70,9 @@ class LiveRun:
         self._live.first_run_ms = model.session.warm_up(info.region.height, info.region.width)
         self._watch, self._monitor = Watch(self._limits), TechnicalMonitor(config.alerts)
         pipeline = Pipeline(
-            model.session, config, info, overlay=self.outputs.wants_pictures, technical=lambda: self._monitor.active
-        )
+            model.session, config, info, overlay=self.outputs.wants_pictures, display=request.settings.display,
+            technical=lambda: self._monitor.active,
+        )  # fmt: skip
         self._stream = Stream(list(pipeline.stages()), on_stage=self._watch.stage_begun)
         self._feed = LiveFeed(source, None if self._is_replay else self._reopen, self._limits, self._watch)
         self._worker = LiveWorker(self._feed.slot, self._work, self._watch)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hipseg.display.config import DisplayConfig
 from hipseg.display.overlay import Overlay
 from hipseg.frame import Frame, ImageHW
 from hipseg.guidance.alerts import ActiveAlert
@@ -35,7 +36,7 @@ class FrameWork:
         frame: as the source gave it.
         scan_HW: the ultrasound alone, contiguous.
         segmentation: of it.
-        echo: its grey levels on the segmentation's grid.
+        echo, flow: its grey levels and its colour Doppler on the segmentation's grid.
         guidance: of it.
         picture: the overlay, RGB [H, W, 3], None when none is wanted.
     """
@@ -44,6 +45,7 @@ class FrameWork:
     scan_HW: ImageHW | None = None
     segmentation: Segmentation | None = None
     echo: Echo | None = None
+    flow: FlowPicture | None = None
     guidance: Guidance | None = None
     picture: npt.NDArray[np.uint8] | None = None
 
@@ -57,7 +59,8 @@ class Pipeline:
         session: the loaded model.
         config: of guidance.
         info: of the source.
-        overlay: draw pictures.
+        overlay: draw pictures ...
+        display: ... that show this.
         technical: the alerts about the machine that stand now.
 
     Attributes:
@@ -71,13 +74,15 @@ class Pipeline:
         info: SourceInfo,
         *,
         overlay: bool,
+        display: DisplayConfig | None = None,
         technical: Callable[[], tuple[ActiveAlert, ...]] = tuple,
     ) -> None:
         self._session, self._technical = session, technical
         self._region = info.region
         self.facts = ClipFacts(session.contract.view_thresholds, info.num_frames == 1 and not info.is_live)
         self._engine = ClipGuidance(config, self.facts)
-        self._overlay = Overlay(info.region) if overlay else None
+        self._display = display
+        self._overlay = Overlay(info.region, display) if overlay else None
 
     def stages(self) -> Iterator[Stage[FrameWork]]:
         """In their order, named as latencies are recorded."""
@@ -99,10 +104,11 @@ class Pipeline:
     def _guide(self, work: FrameWork) -> FrameWork:
         assert work.segmentation is not None
         assert work.scan_HW is not None
-        frame, work.echo = work.frame, echo_on_grid(work.scan_HW, work.segmentation.grid)
+        frame, grid = work.frame, work.segmentation.grid
+        work.echo, work.flow = echo_on_grid(work.scan_HW, grid), _flow(frame, grid)
         guidance = self._engine.step(
             work.segmentation, frame=frame.index, time_s=frame.time_s, spacing=frame.spacing, region=frame.region,
-            echo=work.echo, flow=_flow(frame, work.segmentation.grid),
+            echo=work.echo, flow=work.flow,
         )  # fmt: skip
         technical = self._technical()
         if technical:
@@ -114,7 +120,7 @@ class Pipeline:
         assert self._overlay is not None
         assert work.segmentation is not None
         if work.frame.region != self._region:
-            self._region, self._overlay = work.frame.region, Overlay(work.frame.region)
+            self._region, self._overlay = work.frame.region, Overlay(work.frame.region, self._display)
         assert work.guidance is not None
         work.picture = self._overlay.draw(work.frame, work.segmentation, work.guidance)
         return work

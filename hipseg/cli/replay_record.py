@@ -2,8 +2,8 @@
 
 - `clip.json`: what holds for all frames.
 - `inputs.jsonl`: a line a frame: time, scale, region, landmarks, view score; numbers unrounded.
-- `000012.png`: frame 12 on the network's grid: the probabilities of each class in steps of 1/255, the labels and the
-  image's grey levels, one below the other.
+- `000012.png`: frame 12 on the network's grid: the probabilities of each class in steps of 1/255, the labels, the
+  image's grey levels and where it shows flow, one below the other.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from hipseg.cli.pipeline import FrameWork
 from hipseg.errors import SourceError
 from hipseg.frame import ScanRegion, Spacing
 from hipseg.guidance.clip import ClipFacts
+from hipseg.guidance.flow import FlowPicture
 from hipseg.guidance.fluid import Echo
 from hipseg.guidance.geometry import Labels, image_labels, occupied_labels
 from hipseg.guidance.recordable import Levels, levels_of, probabilities_of
@@ -50,6 +51,7 @@ class GuidanceInput:
     region: ScanRegion
     segmentation: Segmentation
     echo: Echo | None
+    flow: FlowPicture | None
 
 
 class ReplaySink:
@@ -76,7 +78,8 @@ class ReplaySink:
         is_sound = math.isfinite(float(segmentation.probabilities_CHW.sum()))
         levels_CHW = levels_of(np.where(is_sound, probabilities_CHW, np.float32(0)))
         labels_HW = occupied_labels(segmentation.labels_HW, segmentation.grid)
-        stacked = np.concatenate([*levels_CHW, labels_HW, work.echo])
+        flow_HW = np.zeros_like(work.echo) if work.flow is None else work.flow.cells_HW.astype(np.uint8)
+        stacked = np.concatenate([*levels_CHW, labels_HW, work.echo, flow_HW])
         write_atomically(_picture(self._folder, frame.index), cv2.imencode(".png", stacked, _FASTEST)[1].tobytes())
         self._lines.write(
             {
@@ -86,6 +89,7 @@ class ReplaySink:
                 "region": asdict(frame.region),
                 "grid": asdict(segmentation.grid),
                 "is_sound": is_sound,
+                "flow": None if work.flow is None else work.flow.note,
                 "view_score": _finite(segmentation.view_score),
                 "landmarks": {name: _numbers(point) for name, point in segmentation.landmarks.items()},
             }
@@ -131,7 +135,7 @@ def _input(session: Path, line: dict[str, Any]) -> GuidanceInput:
     index, region, grid = int(line["frame"]), ScanRegion(**line["region"]), Grid(**line["grid"])
     if not 0 < grid.size <= _LARGEST_GRID or not 0 < max(region.height, region.width) <= _LARGEST_SIDE:
         raise ValueError("impossible sizes")
-    levels_CHW, cells_HW, echo = _split(_read_grey(_picture(session / names.REPLAY, index)), grid)
+    levels_CHW, cells_HW, echo, flow_HW = _split(_read_grey(_picture(session / names.REPLAY, index)), grid)
     probabilities_CHW = np.zeros((len(levels_CHW), grid.size, grid.size), np.float32)
     rows, columns = grid.occupied
     probabilities_CHW[:, rows, columns] = probabilities_of(levels_CHW) if line["is_sound"] else np.nan
@@ -143,16 +147,17 @@ def _input(session: Path, line: dict[str, Any]) -> GuidanceInput:
         view_score=_number(line["view_score"]),
     )
     spacing = None if line["spacing"] is None else Spacing(**line["spacing"])
-    return GuidanceInput(index, float(line["time_s"]), spacing, region, segmentation, echo)
+    flow = None if line["flow"] is None else FlowPicture(flow_HW > 0, str(line["flow"]))
+    return GuidanceInput(index, float(line["time_s"]), spacing, region, segmentation, echo, flow)
 
 
-def _split(stacked: npt.NDArray[np.uint8], grid: Grid) -> tuple[Levels, Labels, Echo]:
+def _split(stacked: npt.NDArray[np.uint8], grid: Grid) -> tuple[Levels, Labels, Echo, Labels]:
     rows, columns = grid.occupied
     height, width = rows.stop - rows.start, columns.stop - columns.start
     parts = stacked.reshape(-1, height, width)
-    if len(parts) != NUM_CLASSES + 2 or parts[-2].max(initial=0) >= NUM_CLASSES:
+    if len(parts) != NUM_CLASSES + 3 or parts[-3].max(initial=0) >= NUM_CLASSES:
         raise ValueError("not the label scheme's classes")
-    return parts[:-2], parts[-2], parts[-1]
+    return parts[:-3], parts[-3], parts[-2], parts[-1]
 
 
 def _read_grey(path: Path) -> npt.NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hipseg.display.config import DisplayConfig
 from hipseg.errors import UsageError, nearest_name
 from hipseg.guidance.config import GuidanceConfig, validate
 
@@ -23,6 +24,7 @@ class Settings:
     """The groups a KEY may start with."""
 
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    display: DisplayConfig = field(default_factory=DisplayConfig)
 
 
 def is_assignment(argument: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import cv2
 import numpy as np
@@ -41,6 +41,9 @@ def draw_anatomy(
     plane: ScanPlane,
     layout: Layout,
     taken: list[Box],
+    *,
+    shown: Collection[int] = tuple(SHORT_NAMES),
+    named: bool = True,
 ) -> None:
     """Draws the structures that are present; the needle has marks of its own.
 
@@ -49,12 +52,14 @@ def draw_anatomy(
         segmentation, structures, plane: of the frame.
         layout: of the canvas.
         taken: boxes no name may cover; the names' own are added.
+        shown: ids of the structures that are drawn.
+        named: with their names.
     """
     labels_HW = occupied_labels(segmentation.labels_HW, segmentation.grid)
     lines = {
         class_id: [_on_picture(cells, plane, layout) for cells in _lines(labels_HW == class_id, class_id, plane)]
         for class_id in SHORT_NAMES
-        if structures[anatomy.STRUCTURES[class_id].name].present
+        if class_id in shown and structures[anatomy.STRUCTURES[class_id].name].present
     }
     for class_id, pieces in lines.items():
         bone = class_id in anatomy.BONES
@@ -62,7 +67,7 @@ def draw_anatomy(
             colour = anatomy.STRUCTURES[class_id].colour
             stroke(picture, piece, colour, layout.px(2 if bone else 1), closed=not bone)
     for class_id, pieces in reversed(lines.items()):
-        if pieces:
+        if pieces and named:
             _write_name(picture, class_id, max(pieces, key=len), layout, taken)
 
 

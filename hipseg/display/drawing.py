@@ -95,6 +95,25 @@ def dashes(canvas: Canvas, start: Points, end: Points, colour: Rgb, thickness: i
         stroke(canvas, start + piece * (end - start), colour, thickness)
 
 
+def ellipse(
+    canvas: Canvas, centre: Points, radii: tuple[float, float], angle_deg: float, colour: Rgb, thickness: int
+) -> None:
+    """An ellipse with a dark edge.
+
+    Args:
+        canvas: drawn on.
+        centre: of it.
+        radii: along its first axis and across.
+        angle_deg: of the first axis, from x toward y.
+        colour, thickness: of the stroke.
+    """
+    turn = np.radians(np.arange(0, 360, 6))
+    along, across = radii[0] * np.cos(turn), radii[1] * np.sin(turn)
+    cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    points = np.stack([along * cosine - across * sine, along * sine + across * cosine], axis=1)
+    stroke(canvas, centre + points, colour, thickness, closed=True)
+
+
 def ring(canvas: Canvas, centre: Points, radius: float, colour: Rgb, thickness: int) -> None:
     """A circle with a dark edge."""
     x, y = _fixed(centre)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from hipseg.display import palette
-from hipseg.display.drawing import Box, Canvas, Font, Points, dashes, ring, stroke, text_size, write_over_image
+from hipseg.display.drawing import (
+    Box,
+    Canvas,
+    Font,
+    Points,
+    dashes,
+    ellipse,
+    ring,
+    stroke,
+    text_size,
+    write_over_image,
+)
 from hipseg.display.layout import Layout
 from hipseg.guidance.engine import Guidance
 from hipseg.guidance.geometry import ScanPlane
@@ -46,8 +57,30 @@ def draw_target(picture: Canvas, guidance: Guidance, layout: Layout) -> None:
         stroke(picture, arm, palette.TARGET, thickness)
 
 
-def draw_needle(picture: Canvas, guidance: Guidance, layout: Layout) -> None:
-    """The seen shaft solid, what is only projected dashed, the tip as a circle of one sigma."""
+def draw_flow(picture: Canvas, guidance: Guidance, layout: Layout) -> None:
+    """Where colour Doppler has shown flow, solid while it does, with its age in seconds when it was before."""
+    font = Font(0.38 * layout.ui)
+    for region in guidance.flow:
+        outline = _on_picture(region.outline_mm, guidance.plane, layout)
+        stroke(picture, outline, palette.FLOW, layout.px(2 if region.on_path else 1), closed=True)
+        words = "flow" if region.age_s <= 0 else f"flow {region.age_s:.0f} s ago"
+        left, top = outline.min(axis=0)
+        left = min(max(round(left), 0), layout.picture.width - text_size(words, font)[0])
+        write_over_image(picture, words, (left, max(round(top) - layout.px(3), layout.px(12))), font, palette.FLOW)
+
+
+def draw_suggestion(picture: Canvas, guidance: Guidance, layout: Layout) -> None:
+    """The suggested way, while there is no needle to follow it."""
+    way, needle = guidance.suggestion, guidance.needle
+    is_free = needle is not None and needle.tip_mm is None
+    if way is None or way.entry_mm is None or guidance.target is None or not is_free:
+        return
+    entry, target = (_on_picture(point, guidance.plane, layout) for point in (way.entry_mm, guidance.target.point_mm))
+    dashes(picture, entry, target, palette.TARGET, layout.px(1), dash_px=layout.px(2))
+
+
+def draw_needle(picture: Canvas, guidance: Guidance, layout: Layout, *, with_cone: bool = True) -> None:
+    """The seen shaft solid, what is only projected dashed with the edges of its doubt, the tip as its ellipse."""
     needle, plane = guidance.needle, guidance.plane
     if needle is None:
         return
@@ -59,6 +92,10 @@ def draw_needle(picture: Canvas, guidance: Guidance, layout: Layout) -> None:
     tip = _on_picture(needle.tip_mm, plane, layout)
     ahead = _on_picture(needle.tip_mm + _PATH_MM * needle.line.direction, plane, layout)
     dashes(picture, tip, ahead, palette.NEEDLE, layout.px(1), dash_px=layout.px(5))
+    if with_cone and guidance.path is not None and len(guidance.path.axis_mm) > 1:
+        for side_mm in guidance.path.sides_mm():
+            near, far = _on_picture(side_mm[0], plane, layout), _on_picture(side_mm[-1], plane, layout)
+            dashes(picture, near, far, palette.CONE, layout.px(1), dash_px=layout.px(3))
     if needle.entry_mm is not None and needle.shaft is not None:
         entry = _on_picture(needle.entry_mm, plane, layout)
         first_seen = _on_picture(needle.shaft.shallow_mm, plane, layout)
@@ -67,8 +104,16 @@ def draw_needle(picture: Canvas, guidance: Guidance, layout: Layout) -> None:
 
 
 def _draw_tip(picture: Canvas, needle: TrackedNeedle, tip: Points, plane: ScanPlane, layout: Layout) -> None:
-    sigma_px = (needle.sigma_mm or 0.0) / plane.pixel_mm * layout.zoom
-    ring(picture, tip, max(sigma_px, layout.px(_MIN_TIP_RADIUS)), palette.NEEDLE, layout.px(1))
+    px_of_mm = layout.zoom / plane.pixel_mm
+    along_mm, across_mm = (
+        needle.sigma_along_mm or needle.sigma_mm or 0.0,
+        needle.sigma_across_mm or needle.sigma_mm or 0.0,
+    )
+    radii = [max(sigma_mm * px_of_mm, layout.px(_MIN_TIP_RADIUS)) for sigma_mm in (along_mm, across_mm)]
+    assert needle.line is not None
+    way = _on_picture(needle.line.at([0.0, 1.0]), plane, layout)
+    angle_deg = float(np.degrees(np.arctan2(*(way[1] - way[0])[::-1])))
+    ellipse(picture, tip, (radii[0], radii[1]), angle_deg, palette.NEEDLE, layout.px(1))
     if needle.state is NeedleState.TRACKED:
         ring(picture, tip, layout.px(1), palette.NEEDLE, layout.px(1))
         return

@@ -6,9 +6,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hipseg.display.anatomy_marks import draw_anatomy
+from hipseg.anatomy import VESSELS
+from hipseg.display import palette
+from hipseg.display.anatomy_marks import SHORT_NAMES, draw_anatomy
+from hipseg.display.config import DisplayConfig, OverlayLayout
+from hipseg.display.drawing import Box, Canvas
+from hipseg.display.heat_map import draw_heat_map
 from hipseg.display.layout import Layout
-from hipseg.display.needle_marks import draw_needle, draw_target, reserve
+from hipseg.display.needle_marks import draw_flow, draw_needle, draw_suggestion, draw_target, reserve
+from hipseg.display.pace import Pace
 from hipseg.display.panel import draw_alerts, draw_footer, draw_panel, draw_ruler, ground
 from hipseg.frame import Frame, ImageHW, ScanRegion
 from hipseg.guidance.engine import Guidance
@@ -16,39 +22,63 @@ from hipseg.runtime.segmentation import Segmentation
 
 
 class Overlay:
-    """Draws the frames of one clip.
+    """Draws the frames of one clip, in their order.
 
     Args:
         region: of its frames.
+        config: what is shown.
 
     Attributes:
-        layout: its `height` and `width` are those of every picture.
+        layout: of the picture; that of `side_by_side` has the bare image left of it.
     """
 
-    def __init__(self, region: ScanRegion) -> None:
+    def __init__(self, region: ScanRegion, config: DisplayConfig | None = None) -> None:
         self.layout = Layout.of(region)
+        self._mode = (config or DisplayConfig()).layout
         self._ground = ground(self.layout)
+        self._pace = Pace()
 
     def draw(self, frame: Frame, segmentation: Segmentation, guidance: Guidance) -> npt.NDArray[np.uint8]:
-        """The picture of a frame, RGB [H, W, 3] of the layout's size.
+        """The picture of a frame, RGB [H, W, 3], of the same size for all frames.
 
         Marks are drawn on the image only where guidance stands: an unrecognised view is shown bare.
         """
-        layout = self.layout
+        layout, quiet = self.layout, self._mode is OverlayLayout.quiet
         canvas = self._ground.copy()
-        box = layout.image
-        picture = canvas[box.y : box.y + box.height, box.x : box.x + box.width]
+        picture = _inside(canvas, layout.image)
         picture[...] = cv2.cvtColor(self._sized(frame.image_HW[layout.region.slices]), cv2.COLOR_GRAY2RGB)
         if guidance.needle is not None:
-            taken = reserve(guidance, layout)
-            draw_anatomy(picture, segmentation, guidance.structures, guidance.plane, layout, taken)
-            draw_target(picture, guidance, layout)
-            draw_needle(picture, guidance, layout)
+            self._mark(picture, segmentation, guidance)
         draw_ruler(canvas, guidance, layout)
-        draw_panel(canvas, guidance, layout)
-        draw_footer(canvas, frame, guidance, layout)
+        draw_panel(canvas, guidance, layout, quiet=quiet)
+        draw_footer(canvas, frame, guidance, layout, self._pace.words(frame))
         draw_alerts(canvas, guidance.alerts, layout)
-        return canvas
+        return self._beside_bare(canvas, frame) if self._mode is OverlayLayout.side_by_side else canvas
+
+    def _mark(self, picture: Canvas, segmentation: Segmentation, guidance: Guidance) -> None:
+        layout, mode = self.layout, self._mode
+        if mode is OverlayLayout.heat_map:
+            draw_heat_map(picture, segmentation)
+        else:
+            taken, shown = reserve(guidance, layout), VESSELS if mode is OverlayLayout.quiet else tuple(SHORT_NAMES)
+            named = mode is not OverlayLayout.outline
+            draw_anatomy(
+                picture, segmentation, guidance.structures, guidance.plane, layout, taken, shown=shown, named=named
+            )
+        draw_flow(picture, guidance, layout)
+        draw_target(picture, guidance, layout)
+        is_full = mode not in (OverlayLayout.quiet, OverlayLayout.outline)
+        if is_full:
+            draw_suggestion(picture, guidance, layout)
+        draw_needle(picture, guidance, layout, with_cone=is_full)
+
+    def _beside_bare(self, canvas: Canvas, frame: Frame) -> Canvas:
+        """The image without any mark, at the same height, left of the picture."""
+        box = self.layout.image
+        bare: Canvas = np.full((canvas.shape[0], box.width + box.width % 2, 3), palette.GROUND, np.uint8)
+        sized_HW = self._sized(frame.image_HW[self.layout.region.slices])
+        bare[box.y : box.y + box.height, : box.width] = sized_HW[:, :, None]
+        return np.concatenate([bare, canvas], axis=1)
 
     def _sized(self, image_HW: ImageHW) -> ImageHW:
         box = self.layout.image
@@ -56,3 +86,7 @@ class Overlay:
             return image_HW
         method = cv2.INTER_AREA if self.layout.zoom < 1 else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(image_HW, (box.width, box.height), interpolation=method), dtype=np.uint8)
+
+
+def _inside(canvas: Canvas, box: Box) -> Canvas:
+    return canvas[box.y : box.y + box.height, box.x : box.x + box.width]

@@ -10,7 +10,11 @@ GROUND_RAISED: Rgb = (30, 34, 40)
 TEXT: Rgb = (232, 236, 240)
 TEXT_QUIET: Rgb = (150, 158, 168)
 NEEDLE: Rgb = (255, 255, 255)
+CONE: Rgb = (176, 184, 194)
+"""Edges of the projected path's doubt."""
 TARGET: Rgb = (200, 255, 170)
+FLOW: Rgb = (255, 150, 205)
+"""Seen by colour Doppler, now or before."""
 
 ALARM: dict[Priority, Rgb] = {
     Priority.high: (225, 30, 40),

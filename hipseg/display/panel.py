@@ -14,12 +14,13 @@ from hipseg.frame import Frame
 from hipseg.guidance.alerts import ActiveAlert
 from hipseg.guidance.config import Priority
 from hipseg.guidance.engine import Guidance, ViewState
+from hipseg.guidance.injection import Spread
 from hipseg.guidance.technical import ALERT_OF
 from hipseg.guidance.tracking import NeedleState
 
 _NOT_KNOWN = "–"
 
-_WITHOUT_NUMBER = {"tip_lost", "off_target", *ALERT_OF.values()}
+_WITHOUT_NUMBER = {"tip_lost", "off_target", "withdrawn", *ALERT_OF.values()}
 
 _VIEW_WORDS = {
     ViewState.RECOGNISED: ("Hip view", palette.TEXT),
@@ -32,6 +33,14 @@ _NEEDLE_WORDS = {
     NeedleState.TRACKED: "tip tracked",
     NeedleState.COASTING: "tip not seen",
     NeedleState.LOST: "tip lost",
+}
+
+
+_SPREAD_WORDS = {
+    None: _NOT_KNOWN,
+    Spread.NONE: "none seen",
+    Spread.INTRA_ARTICULAR: "in the joint",
+    Spread.EXTRA_ARTICULAR: "outside the joint",
 }
 
 
@@ -76,13 +85,13 @@ def _value(alert: ActiveAlert) -> str:
     return f" {alert.value:.1f} mm" if alert.value >= 0 else ": inside"
 
 
-def draw_panel(canvas: Canvas, guidance: Guidance, layout: Layout) -> None:
-    """The two distances that matter largest, then what else is known."""
+def draw_panel(canvas: Canvas, guidance: Guidance, layout: Layout, *, quiet: bool = False) -> None:
+    """The two distances that matter largest, then what else is known, unless quiet is wanted."""
     panel = layout.panel
     left, y = panel.x + layout.px(12), panel.y + layout.px(4)
     y = _draw_large(canvas, "Tip to target", guidance.distances.tip_to_target, (left, y), layout)
     y = _draw_large(canvas, *_nearest_vessel(guidance), (left, y), layout)
-    for name, value in _rows(guidance):
+    for name, value in () if quiet else _rows(guidance):
         y += layout.px(20)
         if y > panel.y + panel.height - layout.px(6):
             break
@@ -124,11 +133,26 @@ def _rows(guidance: Guidance) -> Iterator[tuple[str, str]]:
     yield "Path to vessel", _mm(distances.path_to_vessel)
     yield "Tip to nerve", _mm(distances.tip_to_nerve)
     yield "Tip to bone", _mm(distances.tip_to_bone)
+    yield "Injectate", _SPREAD_WORDS[guidance.injection.spread]
+    yield from _way(guidance)
     yield "", ""
     yield "Neck to capsule", _mm(guidance.measurements.neck_capsule_distance_mm)
     yield "Capsule thickness", _mm(guidance.measurements.capsule_thickness_mm)
     recess = guidance.measurements.recess_area_mm2
     yield "Recess area", _NOT_KNOWN if recess is None else f"{recess:.0f} mm²"
+
+
+def _way(guidance: Guidance) -> Iterator[tuple[str, str]]:
+    """The suggested way, while no needle is on another."""
+    way, needle = guidance.suggestion, guidance.needle
+    if way is None or needle is None or needle.tip_mm is not None:
+        return
+    if way.angle_deg is None or way.length_mm is None:
+        yield "Suggested way", "none clear"
+        return
+    yield "Suggested way", f"{way.angle_deg:.0f}°, {way.length_mm:.0f} mm"
+    if way.reachable is False:
+        yield "Chosen needle", "too short"
 
 
 def _mm(value: float | None, sign: str = "") -> str:
@@ -145,13 +169,13 @@ def _draw_row(canvas: Canvas, name: str, value: str, left: int, baseline: int, l
     write(canvas, value, (right - text_size(value, font)[0], baseline), font, colour)
 
 
-def draw_footer(canvas: Canvas, frame: Frame, guidance: Guidance, layout: Layout) -> None:
-    """View state, frame and time on the left, what this is not on the right."""
+def draw_footer(canvas: Canvas, frame: Frame, guidance: Guidance, layout: Layout, pace: str = "") -> None:
+    """View state, frame, time and pace on the left, what this is not on the right."""
     footer = layout.footer
     font, baseline = Font(0.4 * layout.ui), footer.y + layout.px(16)
     view, colour = _VIEW_WORDS[guidance.view.state]
     score = "" if guidance.view.score is None else f" {guidance.view.score:.2f}"
-    parts = [(f"{view}{score}", colour), (f"frame {frame.index}   {frame.time_s:.2f} s", palette.TEXT_QUIET)]
+    parts = [(f"{view}{score}", colour), (f"frame {frame.index}   {frame.time_s:.2f} s{pace}", palette.TEXT_QUIET)]
     left = layout.px(8)
     for text, tone in parts:
         write(canvas, text, (left, baseline), font, tone)

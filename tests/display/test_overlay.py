@@ -15,7 +15,7 @@ from hipseg.display.drawing import Box
 from hipseg.display.layout import Layout
 from hipseg.display.overlay import Overlay
 from hipseg.frame import Frame, ScanRegion, Spacing
-from hipseg.guidance.config import GuidanceConfig, Priority
+from hipseg.guidance.config import GuidanceConfig, Priority, TrackingConfig
 from hipseg.guidance.engine import Guidance, GuidanceEngine
 from hipseg.runtime.segmentation import Segmentation
 
@@ -164,7 +164,7 @@ def test_marks_stand_out_on_dark_and_on_bright_images(grey: int) -> None:
 
 def test_a_coasting_tip_is_told_apart_from_a_tracked_one() -> None:
     drawn = HIP.with_(landmarks={"needle_tip": landmark((40, 25), HIP.spacing)})
-    engine = GuidanceEngine(GuidanceConfig())
+    engine = GuidanceEngine(GuidanceConfig(tracking=TrackingConfig(require_motion=False)))
     overlay = Overlay(HIP.region)
     pictures = []
     for index, scene in enumerate([drawn, drawn.with_(tip=None)]):
