@@ -89,7 +89,7 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
         haze_db=rng.uniform(-32, -13),
         noise_db=rng.uniform(-32, -20),
         wedge_db=rng.uniform(2, 11),
-        compounding=rng.uniform(0.76, 0.94),
+        compounding=rng.uniform(0.86, 0.97),
         clarity=rng.uniform(0.85, 1.4),
         side_lobe_db=rng.uniform(-32, -18),
         skin_ring_mm=rng.uniform(0.7, 1.6),
@@ -170,7 +170,7 @@ def shadow_clutter(cortex: Cortex, beam: Beam, probe: Probe, texture: Array) -> 
     facing_L = np.exp(-((cortex.slope_rad_L / math.radians(38)) ** 2))
     tail_db = np.float32(np.clip(0.75 * beam.cortex_db, 6.0, 20.0))
     level_db = (
-        np.float32(beam.shadow_db) - 1.3 * np.minimum(below_mm, 7) + tail_db * cv2.exp(-below_mm / np.float32(0.9))
+        np.float32(beam.shadow_db) - 1.3 * np.minimum(below_mm, 7) + tail_db * cv2.exp(-below_mm / np.float32(1.0))
     )
     repeated = cv2.exp(-(((below_mm - 0.45 * range_mm_L) / 3.0) ** 2)) * 10 ** (beam.reverberation_db / 20)
     amplitude = cv2.exp(level_db * NEPER_PER_DB + 0.15 * texture) * (0.35 + 0.65 * facing_L)

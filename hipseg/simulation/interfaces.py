@@ -17,7 +17,7 @@ from hipseg.simulation.surfaces import Array
 
 CORTEX_DEPTH_MM = 0.27
 """The peak of the cortex echo lies this far below its leading edge, which is where readers draw it."""
-_CORTEX_SIGMA_MM = 0.12
+_CORTEX_SIGMA_MM = 0.16
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,15 +55,15 @@ def _tissue(scene: Scene, seen: Survey) -> tuple[TissueMap, Array]:
     bend = texture.structure(lateral_mm / 14, depth_mm / 7, across_mm / 10, seed + 1)
     ripple = texture.structure(lateral_mm / 4.5, depth_mm / 2.5, across_mm / 6, seed + 7)
     bend = cv2.addWeighted(bend, 0.9, ripple, 0.35, 0.0)
-    region = texture.structure(lateral_mm / 10, depth_mm / 6, across_mm / 8, seed + 5)
+    region = texture.structure(lateral_mm / 8, depth_mm / 4.5, across_mm / 8, seed + 5)
     tissue = map_tissue(seen.section, scene.patient, scene.heading_rad, bend, region)
     if scene.flow is not None:
         tissue = with_injectate(tissue, seen.section.pool, scene.flow, seen.u, seen.w)
     broad = texture.structure(tissue.along * 0.42, tissue.across * 0.36, across_mm / 6, seed + 6)
     middle = texture.structure(tissue.along, tissue.across, across_mm / 4, seed + 2)
-    fine = texture.structure(tissue.along * 2.0, tissue.across * 1.9, across_mm / 3, seed + 4)
-    coarse = cv2.addWeighted(broad, 0.62, middle, 0.6, 0.0)
-    return tissue, cv2.addWeighted(coarse, 1.0, fine, 0.5, 0.0)
+    fine = texture.structure(tissue.along * 3.2, tissue.across * 2.1, across_mm / 3, seed + 4)
+    coarse = cv2.addWeighted(broad, 0.7, middle, 0.5, 0.0)
+    return tissue, cv2.addWeighted(coarse, 1.0, fine, 0.6, 0.0)
 
 
 def _tissue_plane(scene: Scene, seen: Survey) -> tuple[Array, float]:

@@ -145,11 +145,11 @@ def map_tissue(section: Section, patient: Patient, heading_rad: float, bend: Arr
     tables[Material.CARTILAGE, 0] = patient.bone.cartilage_echo_db
     echo_db, contrast, along_mm, across_mm, attenuation, diffuse = (tables[:, column][material] for column in range(6))
     lateral_mm = section.x * np.float32(np.cos(heading_rad)) - section.y * np.float32(np.sin(heading_rad))
-    across = _across_layers(section, patient, material, lateral_mm) + 0.5 * bend
+    across = _across_layers(section, patient, material, lateral_mm) + 0.65 * bend
     # Deep down the slice is thick and averages what lies side by side.
     evenness = np.float32(0.35) * smooth_step(section.depth, 8.0, 25.0)
-    contrast *= np.clip(0.95 + 0.3 * region - evenness, 0.25, 1.4)
-    echo_db += np.float32(4.5) * region
+    contrast *= np.clip(0.95 + 0.45 * region - evenness, 0.15, 1.7)
+    echo_db += np.float32(5.0) * region
     return TissueMap(material, lateral_mm / along_mm, across / across_mm, echo_db, contrast, attenuation, diffuse)
 
 

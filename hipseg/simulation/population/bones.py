@@ -54,7 +54,7 @@ def draw_bone(config: SimulationConfig, sex: str, rng: np.random.Generator) -> B
         anteversion_rad=math.radians(rng.uniform(10, 24)),
         ilium_slope=rng.uniform(-0.5, 0.35),
         cartilage_mm=rng.uniform(0.6, 1.9),
-        cartilage_echo_db=rng.uniform(-19, -7),
+        cartilage_echo_db=rng.uniform(-14, -4),
         roughness_mm=rng.uniform(0.01, 0.06),
         ramus=_NO_RAMUS,
         osteophytes=(),
