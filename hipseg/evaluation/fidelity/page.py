@@ -148,6 +148,7 @@ def _speed(section: Section, found: Fidelity) -> None:
         ("measure", "value"),
         [
             ("frames a second, 512 x 512, all effects", speed["frames_per_second"]),
+            ("processor time per frame, ms", speed["cpu_ms_per_frame"]),
             ("processes", speed["num_workers"]),
             ("frames timed", speed["num_frames"]),
             ("peak memory after a tenth of the frames, MiB", memory["peak_after_a_tenth_mib"]),

@@ -30,7 +30,10 @@ FULL = SimulationConfig(
 
 
 def measure_speed(num_frames: int, num_workers: int) -> dict[str, Any]:
-    """Frames a second, each of a patient of its own, over processes; starting these is not counted."""
+    """Frames a second, each of a patient of its own, over processes; starting these is not counted.
+
+    The time of the processor, in one process, says what an idle machine would do where this one is busy.
+    """
     warm_up = _WARM_UP * num_workers
     frames = in_parallel(_render, range(warm_up + num_frames), num_workers)
     for _ in range(warm_up):
@@ -40,10 +43,20 @@ def measure_speed(num_frames: int, num_workers: int) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     return {
         "frames_per_second": round(num_frames / seconds, 2),
+        "cpu_ms_per_frame": _cpu_ms_per_frame(max(num_frames // 4, 4)),
         "num_frames": num_frames,
         "num_workers": num_workers,
         "frame_px": [list(shape) for shape in sorted(shapes)],
     }
+
+
+def _cpu_ms_per_frame(num_frames: int) -> float:
+    cv2.setNumThreads(1)
+    _render(0)
+    start = time.process_time()
+    for number in range(num_frames):
+        _render(number)
+    return round(1000 * (time.process_time() - start) / num_frames, 1)
 
 
 def measure_memory(num_frames: int) -> dict[str, Any]:
