@@ -61,7 +61,7 @@ def test_broken_yaml_is_named_with_its_line(tmp_path: Path):
 
 
 def test_every_option_of_every_group_composes():
-    for group in ("model", "loss", "optimizer", "scheduler", "trainer", "augment", "data", "experiment"):
+    for group in ("model", "loss", "optimizer", "scheduler", "trainer", "augment", "data", "logger", "experiment"):
         for file in sorted((config_folder() / group).glob("*.yaml")):
             train_config(f"{group}={file.stem}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 from pathlib import Path
@@ -38,6 +40,10 @@ def test_a_run_leaves_everything_needed_to_judge_and_repeat_it(finished):
     assert list((folder / "tensorboard").glob("events.*"))
     assert OmegaConf.load(folder / "config.yaml").trainer.max_steps == 4
     assert "torch" in (folder / "versions.json").read_text()
+    (validation,) = json.loads((folder / "data.json").read_text())["validation"]
+    assert validation["num_cases"] == 3
+    cases = Path(validation["folder"]) / "cases.jsonl"
+    assert validation["cases_sha256"] == hashlib.sha256(cases.read_bytes()).hexdigest()
     sheet = cv2.imread(str(folder / "pictures" / "epoch_001.png"))
     assert sheet.std() > 10
 
