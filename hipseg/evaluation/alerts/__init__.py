@@ -1,0 +1,1 @@
+"""Alerts judged on simulated procedures: what was raised, when, and what was not."""
