@@ -183,12 +183,15 @@ def _diameter(scene: Scene, vessel: int, least_mm2: float) -> float | None:
     cells = scene.cells(vessel)
     if cells is None:
         return None
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(cells.view(np.uint8), connectivity=8)
+    left, top, width, height = cv2.boundingRect(cells.view(np.uint8))
+    box = (slice(top, top + height), slice(left, left + width))
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(cells[box].view(np.uint8), connectivity=8)
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    left, top, width, height, area = stats[largest]
-    if area * scene.plane.cell_area_mm2 < least_mm2 or _touches_edge(left, top, width, height, cells.shape):
+    own_left, own_top, own_width, own_height, area = stats[largest]
+    leaves = _touches_edge(left + own_left, top + own_top, own_width, own_height, cells.shape)
+    if area * scene.plane.cell_area_mm2 < least_mm2 or leaves:
         return None
-    rows, columns = np.nonzero(pieces[top : top + height, left : left + width] == largest)
+    rows, columns = np.nonzero(pieces == largest)
     cell_mm = scene.plane.grid.scale * np.array([scene.plane.column_mm, scene.plane.row_mm])
     spread = np.cov(np.stack([columns, rows]) * cell_mm[:, None])
     return float(4 * np.sqrt(np.linalg.eigvalsh(spread)[0]))

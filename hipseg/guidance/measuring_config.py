@@ -151,12 +151,12 @@ class SmoothingConfig:
     Attributes:
         sigma_mm: jitter of a point of the anatomy from frame to frame; 0 switches smoothing off.
         acceleration_mm_s2: standard deviation of the tissue's acceleration under breath and probe.
-        gate_mm: a jump beyond it and three sigma is not believed ...
+        gate_mm: a jump beyond it and three such jitters is not believed ...
         hold_s: ... until it has lasted this long; until then what is known is carried on.
     """
 
-    sigma_mm: float = ranged(0.4, 0, 10)
-    acceleration_mm_s2: float = ranged(100.0, 1, 10_000)
+    sigma_mm: float = ranged(0.35, 0, 10)
+    acceleration_mm_s2: float = ranged(180.0, 1, 10_000)
     gate_mm: float = ranged(3.0, 0.1, 50)
     hold_s: float = ranged(0.15, 0, 1)
 

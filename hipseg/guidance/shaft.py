@@ -203,12 +203,19 @@ def _bent(line: Line, cells: _Cells, config: NeedleConfig) -> _Arc:
         along, across = line.along(cells.points_mm[used]), line.across(cells.points_mm[used])
         if len(along) < 8 or (length := float(np.ptp(along))) < config.min_bent_length_mm:
             return _Arc(line)
-        curvature, slope, constant = np.polyfit(along, across, 2, w=np.sqrt(biweight[used]))
-        arc = _Arc(line, (float(constant), float(slope), float(curvature)))
+        arc = _Arc(line, _parabola(along, across, biweight[used]))
     scatter = float(np.sqrt(np.average(arc.across(cells.points_mm[used]) ** 2, weights=biweight[used])))
     sagitta = abs(arc.polynomial[2]) * length**2 / 4
     doubt = _BEND_SIGMAS * scatter / math.sqrt(max(length, 1.0))
     return arc if doubt < sagitta <= config.max_bend * length else _Arc(line)
+
+
+def _parabola(along: Weights, across: Weights, weights: Weights) -> tuple[float, float, float]:
+    """Constant, slope and curvature of weighted least squares."""
+    powers = np.stack([np.ones_like(along), along, along**2], axis=1)
+    weighted = powers * weights[:, None]
+    constant, slope, curvature = np.linalg.solve(powers.T @ weighted, weighted.T @ across)
+    return float(constant), float(slope), float(curvature)
 
 
 def _visible_part(

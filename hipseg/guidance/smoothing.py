@@ -40,8 +40,8 @@ class PointSmoother:
         """Whether the point has been out of reach for long enough to be believed."""
         assert self._motion is not None
         carried = self._motion.at(time_s, self._config.acceleration_mm_s2)
-        doubt_mm = 3 * float(np.sqrt(np.trace(carried.covariance[:2, :2])))
-        if float(np.hypot(*(point_mm - carried.point_mm))) <= self._config.gate_mm + doubt_mm:
+        reach_mm = self._config.gate_mm + 3 * self._config.sigma_mm
+        if float(np.hypot(*(point_mm - carried.point_mm))) <= reach_mm:
             self._strayed_since_s = None
             return False
         if self._strayed_since_s is None:

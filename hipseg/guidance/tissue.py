@@ -9,7 +9,7 @@ import numpy.typing as npt
 from hipseg.guidance.fluid import Echo
 from hipseg.guidance.geometry import Points, ScanPlane
 
-_SHORTER_SIDE = 64
+_SHORTER_SIDE = 96
 """Cells to which the shorter side is reduced: speckle averages out, and a shift is still found to a tenth of a cell."""
 _LEAST_RESPONSE = 0.08
 """Of the phase correlation, 0-1; below it the pictures have nothing in common."""

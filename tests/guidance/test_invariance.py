@@ -1,4 +1,4 @@
-"""What guidance says of a hip does not depend on how the picture lies: mirrored, shifted, resampled, of other pixels."""
+"""What guidance says of a hip does not depend on how the picture lies: mirrored, shifted, resampled, stretched."""
 
 from __future__ import annotations
 
