@@ -32,12 +32,11 @@ def train(
     A stopped run goes on with resume=RUN_FOLDER, exactly as if it had not stopped.
     --info, --dry-run, --overfit and --find-lr train a little and leave nothing behind.
     """
-    from hipseg.configuration import sweep, to_yaml
-    from hipseg.training.config import TrainConfig
+    from hipseg.configuration import to_yaml
 
     trial = _chosen_trial(multirun=multirun, cfg=cfg, info=info, dry_run=dry_run, overfit=overfit, find_lr=find_lr)
     if multirun:
-        sweep("train", run_and_tell, overrides or [], schema=TrainConfig)
+        _sweep(overrides or [])
         return
     config = configured(overrides or [])
     if cfg:
@@ -45,6 +44,16 @@ def train(
         return
     task = _TRIALS.get(trial, run_and_tell)
     task(config)
+
+
+def _sweep(overrides: list[str]) -> None:
+    from hipseg.configuration import sweep
+    from hipseg.training.config import TrainConfig
+    from hipseg.training.sweeps import run_of_sweep, table_lines, write_table
+
+    runs = sweep("train", run_of_sweep, overrides, schema=TrainConfig)
+    typer.echo("\n".join(table_lines(runs)))
+    typer.echo(write_table(runs))
 
 
 def _chosen_trial(**flags: bool) -> str:
@@ -103,12 +112,11 @@ def configured(overrides: list[str]) -> DictConfig:
     return resumed_config(resumed[-1], [override for override in overrides if not override.startswith(_RESUME)])
 
 
-def run_and_tell(config: DictConfig) -> float | None:
-    """Trains and prints where the results lie. Returns the best score, which sweeps compare."""
+def run_and_tell(config: DictConfig) -> None:
+    """Trains and prints where the results lie."""
     from hipseg.training.run import train as run
 
     result = run(config)
     score = "" if result.best_score is None else f", best score {result.best_score:.3f}"
     if result.is_first_process:
         typer.echo(f"{result.folder}: {result.steps} steps{score}; see {result.folder / 'summary.html'}")
-    return result.best_score

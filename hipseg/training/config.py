@@ -64,6 +64,7 @@ class TrainConfig:
         optimizer: by `_target_`; called with the network's parameter groups.
         scheduler: by `_target_`; called with the optimizer and the number of steps.
         trainer: how the run proceeds.
+        logger: one of Lightning's loggers by `_target_`; called with the run's folder; none where it is empty.
         datasets: folder of the data sets on disk, which presets name by their own names.
         name: of the run; its folder is `runs/<name>/<time>`.
         seed: of everything random.
@@ -80,6 +81,7 @@ class TrainConfig:
     optimizer: dict[str, Any] = MISSING
     scheduler: dict[str, Any] = MISSING
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: dict[str, Any] = field(default_factory=dict)
     datasets: str = "datasets"
     name: str = "train"
     seed: int = 0

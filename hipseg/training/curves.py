@@ -50,6 +50,8 @@ class Curves(Callback):
         if trainer.is_global_zero:
             rate = trainer.optimizers[0].param_groups[0]["lr"]
             _append(self._losses, [{"step": trainer.global_step, **values, "lr": rate}])
+            for logger in trainer.loggers:
+                logger.log_metrics({f"train/{name}": value for name, value in values.items()}, trainer.global_step)
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Writes the figures with the number of cases behind each."""

@@ -16,7 +16,7 @@ from hipseg.data.sources import CaseReader, DiskSource
 from hipseg.errors import UsageError, nearest_name
 from hipseg.runtime.threads import usable_cores
 
-_MOST_CASES_LOOKED_AT = 300
+_MOST_CASES_LOOKED_AT = 100
 
 
 def check_machine(settings: DictConfig) -> None:
@@ -85,6 +85,6 @@ def absent_classes(readers: list[CaseReader], *, most_cases: int = _MOST_CASES_L
             sample = reader.sample(int(index))
             drawn = np.setdiff1d(np.unique(sample.labels_HW), (BACKGROUND, IGNORED))
             seen_C |= sample.membership_CC[drawn].any(axis=0)
-        if seen_C[BACKGROUND + 1 :].all():
-            break
+            if seen_C[BACKGROUND + 1 :].all():
+                return []
     return [name for name, is_seen in zip(CLASS_NAMES, seen_C, strict=True) if not is_seen and name != "background"]

@@ -8,19 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from lightning.pytorch import LightningDataModule
 from lightning.pytorch.callbacks import Callback, EarlyStopping, Timer
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hipseg.errors import UsageError
+from hipseg.io import write_json
 from hipseg.training.averaging import MovingAverage
 from hipseg.training.checkpoint import CONFIG_KEY, find_checkpoint, load_weights, read_checkpoint, read_weights
 from hipseg.training.checkpointing import SCORE, RandomState, RunCheckpoints
 from hipseg.training.components import make
 from hipseg.training.config import TrainConfig
 from hipseg.training.curves import Curves
+from hipseg.training.data_record import data_record
 from hipseg.training.interruption import Interruption, TrainingInterrupted
 from hipseg.training.metrics import Figure
 from hipseg.training.module import SegmentationTask
@@ -72,11 +74,11 @@ def train(config: DictConfig) -> RunResult:
     task, data = make_task(config, start), make(config.data, "data")
     data.setup("fit")  # the trainer does so again, at no cost; here a missing data set leaves no folder behind
     notes = list(notes_on(config, data))
-    folder = _folder_of(config, start)
+    folder = _folder_of(config, start, data)
     task.broken_batch = folder.path / "broken_batch.pt"
     interruption = Interruption()
     checkpoints = RunCheckpoints(folder.checkpoints, config, interruption)
-    logger = TensorBoardLogger(folder.path, name="", version="tensorboard")
+    logger = make(config.logger, "logger", save_dir=str(folder.path)) if config.logger else False
     trainer = make_trainer(config, folder.path, [*_callbacks(config, folder), checkpoints], logger)
     _say(*notes, f"training in {folder.path}")
     with interruption.listening():
@@ -101,11 +103,15 @@ def train(config: DictConfig) -> RunResult:
     )
 
 
-def _folder_of(config: DictConfig, start: Path | None) -> RunFolder:
+def _folder_of(config: DictConfig, start: Path | None, data: LightningDataModule) -> RunFolder:
     """The run's folder, which the first of several processes makes and alone writes to."""
     if start is not None:
         return RunFolder(start.parent.parent)
-    return RunFolder.create(config) if _is_first_process() else RunFolder(Path(config.run_dir or config.runs_dir))
+    if not _is_first_process():
+        return RunFolder(Path(config.run_dir or config.runs_dir))
+    folder = RunFolder.create(config)
+    write_json(folder.data, data_record(data))
+    return folder
 
 
 def _say(*lines: str) -> None:

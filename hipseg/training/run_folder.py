@@ -58,6 +58,11 @@ class RunFolder:
         return self.path / "versions.json"
 
     @property
+    def data(self) -> Path:
+        """Which data sets, with checksums: see `data_record`."""
+        return self.path / "data.json"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of last.ckpt and best.ckpt."""
         return self.path / "checkpoints"

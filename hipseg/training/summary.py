@@ -29,7 +29,7 @@ def write_summary(folder: RunFolder) -> Path:
     page.section("Curves").picture(_curves_png(losses, metrics), "Losses and validation score by step.")
     _add_pictures(page.section("Sample predictions of the last validation"), folder)
     recorded = page.section("What it takes to repeat it")
-    for title, file in (("configuration", folder.config), ("versions", folder.versions)):
+    for title, file in (("configuration", folder.config), ("versions", folder.versions), ("data", folder.data)):
         recorded.preformatted(title, file.read_text(encoding="utf-8") if file.exists() else "not recorded")
     page.write(folder.summary)
     return folder.summary

@@ -1,0 +1,63 @@
+"""A sweep, folds of cross-validation among them, ends in a table; loggers write where they should."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from hipseg.cli.main import execute
+from hipseg.training.run import train
+from hipseg.training.sweeps import SweptRun, ranked, table_lines, varied
+
+
+@pytest.fixture
+def folds(toy_dataset: Path):
+    """Two folds of the toy data set."""
+    content = {"version": 1, "seed": 0, "num_folds": 2, "fold_of_patient": {f"patient{n}": n % 2 for n in range(10)}}
+    (toy_dataset / "folds.json").write_text(json.dumps(content))
+    yield
+    (toy_dataset / "folds.json").unlink()
+
+
+@pytest.mark.usefixtures("folds")
+def test_folds_are_a_sweep_with_a_table(small_overrides, tmp_path: Path, capsys):
+    overrides = [*small_overrides, "data.fold=0,1", f"runs_dir={tmp_path}", "trainer.num_pictures=0"]
+    assert execute(["train", "--multirun", *overrides]) == 0
+    (table,) = tmp_path.rglob("results.csv")
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["data.fold"] for row in rows) == ["0", "1"]
+    assert all((table.parent / row["run"] / "summary.html").exists() for row in rows)
+    assert "standard deviation" in capsys.readouterr().out
+
+
+def test_the_table_ranks_and_names_what_differs():
+    runs = [
+        SweptRun(("seed=1", "optimizer.lr=0.1"), float("nan"), 2, Path("a")),
+        SweptRun(("seed=1", "optimizer.lr=0.2"), 0.5, 2, Path("b")),
+        SweptRun(("seed=1", "optimizer.lr=0.3"), 0.7, 2, Path("c")),
+    ]
+    assert varied(runs) == ["optimizer.lr"]
+    assert [run.folder.name for run in ranked(runs)] == ["c", "b", "a"]
+    assert table_lines(runs)[0] == "0.700  optimizer.lr=0.3  c"
+    assert table_lines(runs)[-1] == "mean 0.600, standard deviation 0.141"
+
+
+def test_the_csv_logger_gets_losses_and_figures(configure):
+    folder = train(configure("logger=csv", "trainer.num_pictures=0")).folder
+    text = (folder / "csv" / "metrics.csv").read_text()
+    assert "train/loss" in text
+    assert "val/score" in text
+
+
+def test_mlflow_keeps_the_losses_in_a_local_database(configure, tmp_path: Path):
+    mlflow = pytest.importorskip("mlflow")
+    pytest.importorskip("sqlalchemy")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    train(configure("logger=mlflow", f"logger.tracking_uri={uri}", "trainer.num_pictures=0"))
+    client = mlflow.MlflowClient(uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("smoke").experiment_id])
+    assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 2
