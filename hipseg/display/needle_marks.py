@@ -27,13 +27,15 @@ _MIN_TIP_RADIUS, _TARGET_RADIUS = 4.0, 7.0
 
 
 def reserve(guidance: Guidance, layout: Layout) -> list[Box]:
-    """Boxes about tip and target that nothing else may cover."""
+    """Boxes about tip, shaft, path and target that nothing else may cover."""
     points = []
     if guidance.target is not None:
         points.append(guidance.target.point_mm)
     if guidance.needle is not None and guidance.needle.tip_mm is not None:
         points.append(guidance.needle.tip_mm)
         points.extend(_along_shaft(guidance.needle))
+    if guidance.path is not None:
+        points.extend(guidance.path.axis_mm[:: max(len(guidance.path.axis_mm) // 10, 1)])
     reach = layout.px(12)
     corners = [_on_picture(point, guidance.plane, layout) - reach for point in points]
     return [Box(round(x), round(y), 2 * reach, 2 * reach) for x, y in corners]
@@ -76,7 +78,7 @@ def draw_suggestion(picture: Canvas, guidance: Guidance, layout: Layout) -> None
     if way is None or way.entry_mm is None or guidance.target is None or not is_free:
         return
     entry, target = (_on_picture(point, guidance.plane, layout) for point in (way.entry_mm, guidance.target.point_mm))
-    dashes(picture, entry, target, palette.TARGET, layout.px(1), dash_px=layout.px(2))
+    dashes(picture, entry, target, palette.TARGET, layout.px(1), dash_px=layout.px(8))
 
 
 def draw_needle(picture: Canvas, guidance: Guidance, layout: Layout, *, with_cone: bool = True) -> None:

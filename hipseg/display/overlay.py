@@ -66,11 +66,11 @@ class Overlay:
                 picture, segmentation, guidance.structures, guidance.plane, layout, taken, shown=shown, named=named
             )
         draw_flow(picture, guidance, layout)
-        draw_target(picture, guidance, layout)
         is_full = mode not in (OverlayLayout.quiet, OverlayLayout.outline)
         if is_full:
             draw_suggestion(picture, guidance, layout)
         draw_needle(picture, guidance, layout, with_cone=is_full)
+        draw_target(picture, guidance, layout)
 
     def _beside_bare(self, canvas: Canvas, frame: Frame) -> Canvas:
         """The image without any mark, at the same height, left of the picture."""
