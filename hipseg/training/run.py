@@ -186,12 +186,31 @@ def make_task(config: DictConfig, resumed_from: Path | None = None) -> Segmentat
         load_weights(network, read_checkpoint(resumed_from)["state_dict"], where=resumed_from)
     elif config.init_from:
         load_weights(network, read_weights(config.init_from), where=config.init_from)
+    _try_grid(network, config.data.get("grid_size"))
     return SegmentationTask(
         network,
         make(config.loss, "loss"),
         lambda parameters: make(config.optimizer, "optimizer", params=parameters),
         lambda optimizer: make(config.scheduler, "scheduler", optimizer=optimizer, num_steps=config.trainer.max_steps),
     )
+
+
+def _try_grid(network: torch.nn.Module, grid_size: int | None) -> None:
+    """Sends one empty image through: a network that halves the grid too often for it says so before data are read."""
+    if grid_size is None:
+        return
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, 1, grid_size, grid_size))
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"the network takes no grid of {grid_size} x {grid_size} ({reason})",
+            where="data.grid_size",
+            mend="a multiple of 64, or a network of fewer levels",
+        ) from error
+    finally:
+        network.train()
 
 
 def _callbacks(config: DictConfig, folder: RunFolder) -> list[Callback]:

@@ -35,6 +35,7 @@ def checkpoint(small_overrides, tmp_path_factory) -> Path:
         (["trainer.accelerator=gpu", "trainer.devices=64"], r"64 GPUs asked for, \d+ here"),
         (["trainer.strategy=dpp"], "did you mean 'ddp'"),
         (["trainer.strategy=fsdp", "trainer.accelerator=cpu"], "needs GPUs"),
+        (["data.grid_size=72"], "takes no grid of 72 x 72.*multiple"),
         (["trainer.devices=0"], "below 1"),
         (["trainer.accumulate=0"], "below 1"),
         (["data.validation=[]", "trainer.early_stop_epochs=2"], "no validation data"),
