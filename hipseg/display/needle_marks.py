@@ -74,7 +74,7 @@ def draw_flow(picture: Canvas, guidance: Guidance, layout: Layout) -> None:
 def draw_suggestion(picture: Canvas, guidance: Guidance, layout: Layout) -> None:
     """The suggested way, while there is no needle to follow it."""
     way, needle = guidance.suggestion, guidance.needle
-    is_free = needle is not None and needle.tip_mm is None
+    is_free = needle is not None and needle.state is NeedleState.ABSENT
     if way is None or way.entry_mm is None or guidance.target is None or not is_free:
         return
     entry, target = (_on_picture(point, guidance.plane, layout) for point in (way.entry_mm, guidance.target.point_mm))

@@ -20,6 +20,9 @@ from hipseg.guidance.tracking import NeedleState
 
 _NOT_KNOWN = "–"
 
+_AT_VESSEL_MM = 3.0
+"""A contact from farther off is one of the path, not of the tip."""
+
 _WITHOUT_NUMBER = {"tip_lost", "off_target", "withdrawn", *ALERT_OF.values()}
 
 _VIEW_WORDS = {
@@ -82,6 +85,8 @@ def _value(alert: ActiveAlert) -> str:
         return ""
     if alert.id == "steep_angle":
         return f" {alert.value:.0f}°"
+    if alert.id == "vessel_contact" and alert.value > _AT_VESSEL_MM:
+        return f" {alert.value:.1f} mm ahead"
     return f" {alert.value:.1f} mm" if alert.value >= 0 else ": inside"
 
 
@@ -145,7 +150,7 @@ def _rows(guidance: Guidance) -> Iterator[tuple[str, str]]:
 def _way(guidance: Guidance) -> Iterator[tuple[str, str]]:
     """The suggested way, while no needle is on another."""
     way, needle = guidance.suggestion, guidance.needle
-    if way is None or needle is None or needle.tip_mm is not None:
+    if way is None or needle is None or needle.state is not NeedleState.ABSENT:
         return
     if way.angle_deg is None or way.length_mm is None:
         yield "Suggested way", "none clear"
