@@ -1,0 +1,1 @@
+"""The same frames and the same network through other people's software, in turn."""
