@@ -5,6 +5,7 @@ Colours are RGB. Coordinates are x, y in pixels of the canvas, finer than a pixe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -80,9 +81,14 @@ def fill(canvas: Canvas, box: Box, colour: Rgb) -> None:
 
 def stroke(canvas: Canvas, points: Points, colour: Rgb, thickness: int, *, closed: bool = False) -> None:
     """A polyline [n, 2] with a dark edge."""
-    fixed = _fixed(points)
-    cv2.polylines(canvas, [fixed], closed, BLACK, thickness + 2, cv2.LINE_AA, _SHIFT)
-    cv2.polylines(canvas, [fixed], closed, colour, thickness, cv2.LINE_AA, _SHIFT)
+    _stroke_all(canvas, [points], colour, thickness, closed=closed)
+
+
+def _stroke_all(canvas: Canvas, lines: Sequence[Points], colour: Rgb, thickness: int, *, closed: bool = False) -> None:
+    """Several at once: a call for each costs more than the drawing."""
+    fixed = [_fixed(points) for points in lines]
+    cv2.polylines(canvas, fixed, closed, BLACK, thickness + 2, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(canvas, fixed, closed, colour, thickness, cv2.LINE_AA, _SHIFT)
 
 
 def dashes(canvas: Canvas, start: Points, end: Points, colour: Rgb, thickness: int, *, dash_px: float) -> None:
@@ -90,9 +96,9 @@ def dashes(canvas: Canvas, start: Points, end: Points, colour: Rgb, thickness: i
     length = float(np.hypot(*(end - start)))
     if not dash_px < length < _FAR_PX:
         return
-    for begin in np.arange(0, length, 2 * dash_px):
-        piece = np.array([begin, min(begin + dash_px, length)])[:, None] / length
-        stroke(canvas, start + piece * (end - start), colour, thickness)
+    begins = np.arange(0, length, 2 * dash_px)
+    shares_N2 = np.stack([begins, np.minimum(begins + dash_px, length)], axis=1) / length
+    _stroke_all(canvas, list(start + shares_N2[..., None] * (end - start)), colour, thickness)
 
 
 def ellipse(

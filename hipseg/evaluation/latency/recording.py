@@ -6,6 +6,7 @@ from collections import deque
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 import hipseg
 from hipseg.frame import ImageHW, Spacing
@@ -25,7 +26,7 @@ def write_recording(path: Path, height: int, width: int) -> Path:
     sink = VideoSink(path, RATE_HZ, height, width)
     for image_HW in demo_images():
         resized_HW = cv2.resize(image_HW, (width, height), interpolation=cv2.INTER_LINEAR)
-        sink.write(cv2.cvtColor(resized_HW, cv2.COLOR_GRAY2RGB))
+        sink.write(np.repeat(np.asarray(resized_HW, np.uint8)[..., None], 3, axis=2))
     sink.close()
     return path
 

@@ -23,7 +23,11 @@ def peers_page(record: Mapping[str, Any]) -> Page:
     size, found = record["size"], record["machine"]
     subtitle = f"the network of {record['model']['name']}, {size['width']}x{size['height']}"
     page = Page("Peers", subtitle=subtitle, command=record["command"])
-    quiet = "was quiet" if found["is_quiet"] else "was BUSY: ratios hold, milliseconds tell of other programs too"
+    quiet = (
+        "was quiet"
+        if found["is_quiet"]
+        else "was BUSY: others took part in every figure, also in the ratios, for threads that spin lose most"
+    )
     page.section("Machine", f"The machine {quiet}.").text(
         f"{found['processor']}, {found['cores']} cores, load {found['load']:.2f} before and {found['load_after']:.2f} "
         f"after; {record['threads']} threads for each, {record['num_frames']} frames, frame about frame."
@@ -56,7 +60,7 @@ def _ratio_plot(figures: Mapping[str, Any]) -> str:
         axes.plot([low, high], [who, who], color=COLOURS[0], linestyle="-", linewidth=3)
         axes.scatter([value], [who], c=COLOURS[1], zorder=3)
     axes.axvline(1.0, color=GREY, linestyle="--")
-    axes.set_xlim(left=0)
+    axes.set_xscale("log")
     axes.set_xlabel("times as long as hipseg")
     axes.invert_yaxis()
     return to_svg(figure)
