@@ -140,7 +140,7 @@ def is_travel(along_mm: Values, across_mm: Values, jitter_mm: float, config: Tra
     Noise is averaged in five blocks of time. Their means must go one way, by more than the jitter explains, not in one
     leap (a mask that ends now here, now there), and along the line rather than across it (tissue that moves).
     """
-    if len(along_mm) < _BLOCKS:
+    if len(along_mm) < _BLOCKS or np.ptp(along_mm) < config.travel_mm:
         return False
     blocks = np.linspace(0, len(along_mm), _BLOCKS + 1).astype(int)[:-1]
     sizes = np.diff(blocks, append=len(along_mm))
