@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hipseg.anatomy import CLASS_NAMES
+from hipseg.anatomy import BACKGROUND, CLASS_NAMES
 from hipseg.data.pixel_store import STORES, open_store
 from hipseg.data.reading import load_dataset
 from hipseg.data.records import DatasetManifest
@@ -85,6 +85,8 @@ class DiskSource:
     Args:
         root, split, fold, store, longest_side, cache_megabytes: as in `CaseReader`. Training images are shrunk to
             640 pixels: even zoomed in by half they are finer than the grid, and no file is read far.
+        unknown_is_background: takes what nobody annotated as background. Wrong, and here for one purpose: to measure
+            what partial labels are worth (configs/experiment/unknown_as_background.yaml).
     """
 
     def __init__(
@@ -96,9 +98,11 @@ class DiskSource:
         store: str = "auto",
         longest_side: int | None = 640,
         cache_megabytes: int = 2048,
+        unknown_is_background: bool = False,
     ) -> None:
         self._root, self._split, self.fold = root, split, fold
         self._store, self._longest_side, self._cache_megabytes = store, longest_side, cache_megabytes
+        self._unknown_is_background = unknown_is_background
 
     @functools.cached_property
     def reader(self) -> CaseReader:
@@ -118,7 +122,10 @@ class DiskSource:
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """One case of the split."""
-        return self.reader.sample(int(rng.integers(len(self.reader))))
+        sample = self.reader.sample(int(rng.integers(len(self.reader))))
+        if self._unknown_is_background:
+            sample.membership_CC[BACKGROUND] = np.arange(len(CLASS_NAMES)) == BACKGROUND
+        return sample
 
 
 class SimulationSource:
