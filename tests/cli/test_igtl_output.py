@@ -35,7 +35,7 @@ def work(spacing: Spacing | None) -> FrameWork:
     frame = Frame(np.zeros((scene.height, scene.width), np.uint8), 3, 0.1, spacing, scene.region, "clip")
     engine = GuidanceEngine(GuidanceConfig(), still=True)
     guidance = engine.step(segmentation, frame=3, time_s=0.1, spacing=spacing, region=scene.region)
-    return FrameWork(frame, None, segmentation, guidance)
+    return FrameWork(frame, segmentation=segmentation, guidance=guidance)
 
 
 def parsed(data: bytes) -> dict[str, tuple[str, bytes]]:
