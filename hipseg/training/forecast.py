@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from hipseg.evaluation.cost.arithmetic import network_arithmetic
+from hipseg.models.arithmetic import network_arithmetic
 from hipseg.training.components import make
 from hipseg.training.module import SegmentationTask
 from hipseg.training.progress import duration

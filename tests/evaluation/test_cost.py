@@ -16,10 +16,11 @@ from torch import nn
 from hipseg.cli.main import execute
 from hipseg.errors import ModelError
 from hipseg.evaluation.cost import candidates
-from hipseg.evaluation.cost.arithmetic import network_arithmetic, onnx_arithmetic
+from hipseg.evaluation.cost.arithmetic import onnx_arithmetic
 from hipseg.evaluation.cost.benchmark import mean_dice, pareto_front
 from hipseg.evaluation.cost.timing import model_latencies
 from hipseg.evaluation.results import Results
+from hipseg.models.arithmetic import network_arithmetic
 
 _TWO_LAYERS = """
 <ir_version: 9, opset_import: ["" : 18]>

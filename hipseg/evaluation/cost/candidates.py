@@ -13,8 +13,9 @@ from torch import nn
 from hipseg.anatomy import CLASS_NAMES, LANDMARKS
 from hipseg.configuration import config_folder
 from hipseg.errors import HipsegError
-from hipseg.evaluation.cost.arithmetic import Arithmetic, network_arithmetic, onnx_arithmetic
+from hipseg.evaluation.cost.arithmetic import onnx_arithmetic
 from hipseg.export.onnx import export_model
+from hipseg.models.arithmetic import Arithmetic, network_arithmetic
 from hipseg.runtime.contract import ModelContract
 from hipseg.runtime.models import MODEL_FILE, list_models
 from hipseg.runtime.session import Session
