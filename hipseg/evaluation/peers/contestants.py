@@ -189,8 +189,8 @@ def _around(network: Network, grid_size: int) -> Work:
         left = (longer - width) // 2
         square_SS = np.zeros((longer, longer), np.uint8)
         square_SS[:height, left : left + width] = image_HW
-        grid = cv2.resize(square_SS, (grid_size, grid_size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-        channels_CHW = _whole(network(grid[None, None])[0])
+        grid_SS = cv2.resize(square_SS, (grid_size, grid_size), interpolation=cv2.INTER_AREA)
+        channels_CHW = _whole(network(np.asarray(grid_SS, np.float32)[None, None] / np.float32(255))[0])
         labels_HW = channels_CHW[:NUM_CLASSES].argmax(axis=0).astype(np.uint8)
         labels_SS = cv2.resize(labels_HW, (longer, longer), interpolation=cv2.INTER_NEAREST)
         return np.ascontiguousarray(labels_SS[:height, left : left + width])
