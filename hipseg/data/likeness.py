@@ -21,13 +21,16 @@ LARGEST_DISTANCE = 12
 NEARLY_IDENTICAL = 0.96
 """Correlation above which two aligned frames are the same."""
 
-WORTH_ALIGNING = 0.7
-"""Correlation of two icons below which they are not the same frame, however cropped."""
+WORTH_ALIGNING, WORTH_OPENING = 0.7, 0.92
+"""Correlations of two icons, as they are and aligned, below which they are not the same frame.
+
+Icons of one frame, cropped by 5 %, reach 0.81 and 0.955; of 453 pairs of persons above 0.7 two align above 0.92.
+"""
 
 ICON_SIDE = 32
 _HASH_SIDE, _ALIGNED_SIDE, _ROWS_AT_ONCE = 8, 96, 512
 _ITERATIONS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
-_FARTHEST_SHIFT_PX = 12
+_FARTHEST_SHIFT = 0.125  # of the side
 
 Hashes = npt.NDArray[np.uint64]
 Icon = npt.NDArray[np.uint8]
@@ -64,13 +67,19 @@ def close_pairs(icons: npt.NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
         near |= np.bitwise_count(rows ^ mirrored[None, start:]) <= LARGEST_DISTANCE
         pairs_N2 = np.argwhere(np.triu(near, k=1)) + start
         for pair in pairs_N2[_icon_correlations(structures, pairs_N2) > WORTH_ALIGNING]:
-            yield int(pair[0]), int(pair[1])
+            first, second = int(pair[0]), int(pair[1])
+            if _best_way(icons[first], icons[second], ICON_SIDE) > WORTH_OPENING:
+                yield first, second
 
 
 def likeness(one_HW: ImageHW, other_HW: ImageHW) -> float:
     """Correlation of two images laid on each other as well as they fit, 0-1; the better way round counts."""
+    return _best_way(one_HW, other_HW, _ALIGNED_SIDE)
+
+
+def _best_way(one_HW: ImageHW, other_HW: ImageHW, side: int) -> float:
     ways = (other_HW, np.ascontiguousarray(other_HW[:, ::-1]))
-    return max(_aligned_correlation(one_HW, way) for way in ways)
+    return max(_aligned_correlation(one_HW, way, side) for way in ways)
 
 
 def _icon_correlations(structures: npt.NDArray[np.float16], pairs_N2: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -80,15 +89,15 @@ def _icon_correlations(structures: npt.NDArray[np.float16], pairs_N2: npt.NDArra
     return np.asarray(np.maximum(*ways), np.float32)
 
 
-def _aligned_correlation(one_HW: ImageHW, other_HW: ImageHW) -> float:
+def _aligned_correlation(one_HW: ImageHW, other_HW: ImageHW, side: int) -> float:
     """After the affine movement that fits best (Evangelidis & Psarakis 2008, ECC)."""
-    one, other = (_structure(image, _ALIGNED_SIDE) for image in (one_HW, other_HW))
+    one, other = (_structure(image, side) for image in (one_HW, other_HW))
     start, everywhere = np.eye(2, 3, dtype=np.float32), np.ones(one.shape, np.uint8)
     try:
         correlation, movement = cv2.findTransformECC(one, other, start, cv2.MOTION_AFFINE, _ITERATIONS, everywhere, 1)
     except cv2.error:  # it does not converge: they have nothing in common
         return 0.0
-    return float(correlation) if np.abs(movement - np.eye(2, 3)).max() <= _FARTHEST_SHIFT_PX else 0.0
+    return float(correlation) if np.abs(movement - np.eye(2, 3)).max() <= _FARTHEST_SHIFT * side else 0.0
 
 
 def _structure(image_HW: ImageHW, side: int) -> npt.NDArray[np.float32]:
