@@ -16,7 +16,13 @@ from hipseg.training.run_folder import versions
 
 
 def benchmark_alerts(
-    job: AlertJob, num_cases: int, out: Path, command: str, *, workers: int = 1, told: Callable[[int], None] | None = None
+    job: AlertJob,
+    num_cases: int,
+    out: Path,
+    command: str,
+    *,
+    workers: int = 1,
+    told: Callable[[int], None] | None = None,
 ) -> Path:
     """Plays, judges, and writes alerts.html and alerts.json.
 
