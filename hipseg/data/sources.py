@@ -84,7 +84,7 @@ class DiskSource:
 
     Args:
         root, split, fold, store, longest_side, cache_megabytes: as in `CaseReader`. Training images are shrunk to
-            640 pixels: even zoomed in by half they are finer than the grid, and no file is read far.
+            512 pixels: with the strongest zoom of the presets they are still finer than a grid of 256 cells.
         unknown_is_background: takes what nobody annotated as background. Wrong, and here for one purpose: to measure
             what partial labels are worth (configs/experiment/unknown_as_background.yaml).
     """
@@ -96,7 +96,7 @@ class DiskSource:
         split: str = "train",
         fold: int | None = None,
         store: str = "auto",
-        longest_side: int | None = 640,
+        longest_side: int | None = 512,
         cache_megabytes: int = 2048,
         unknown_is_background: bool = False,
     ) -> None:

@@ -130,7 +130,7 @@ def _store_figures(root: Path) -> dict[str, float]:
     figures = {}
     for name in ("none", "memory", "mapped"):
         try:
-            store = open_store(root, train, store=name, longest_side=640, num_bytes=1 << 31)
+            store = open_store(root, train, store=name, longest_side=512, num_bytes=1 << 31)
         except UsageError:
             continue
         begin_s = time.perf_counter()
