@@ -141,7 +141,8 @@ def test_masks_of_clips_are_found_as_infer_writes_them(clips: Path, tmp_path: Pa
             (folder / f"{index:06d}.png").write_bytes(encode_mask(frame(0)[y:, x:]))
     out = tmp_path / "figures.json"
     arguments = ["evaluate", str(clips), "--predictions", str(tmp_path / "masks"), "--out", str(out), "--workers", "1"]
-    assert execute(arguments) == 0
+    # The clips' needle stands still, which no needle may that is to be believed by its motion.
+    assert execute([*arguments, "guidance.tracking.require_motion=false"]) == 0
     found = json.loads(out.read_text())
     assert found["structures"]["femoral_artery"]["dice"]["mean"] == 1.0
     assert found["guidance"]["needle_tip"]["error_mm"]["median"] < 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -158,14 +159,16 @@ def test_a_sheet_shows_every_scenario_asked_for(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of files are a POSIX matter")
 def test_a_disk_that_takes_no_more_is_told_and_the_run_goes_on_later(tmp_path: Path) -> None:
     arguments = f"out={tmp_path}/out format=dicom scenario=no_needle num_frames=6 num_cases=1"
-    command = f"hipseg simulate {arguments} {' '.join(SMALL)}"
-    full = subprocess.run(["bash", "-c", f"ulimit -f 60; {command}"], capture_output=True, text=True, check=False)
+    command = f"simulate {arguments} {' '.join(SMALL)}"
+    hipseg = f"{shlex.quote(sys.executable)} -c 'from hipseg.cli.main import run; run()'"
+    limited = ["bash", "-c", f"ulimit -f 60; {hipseg} {command}"]
+    full = subprocess.run(limited, capture_output=True, text=True, check=False)
     assert full.returncode == 2
     lines = [line for line in full.stderr.splitlines() if "clips" not in line]
     assert len(lines) == 1
     assert "cannot be written" in lines[0]
     assert not (tmp_path / "out" / "procedure_0000.truth.jsonl").exists()
-    assert execute(command.split()[1:]) == 0
+    assert execute(command.split()) == 0
     fresh = command.replace(f"{tmp_path}/out", f"{tmp_path}/fresh")
-    assert execute(fresh.split()[1:]) == 0
+    assert execute(fresh.split()) == 0
     assert digests(tmp_path / "out") == digests(tmp_path / "fresh")
