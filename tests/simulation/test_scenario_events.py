@@ -21,9 +21,7 @@ Truth = dict[str, Any]
 @pytest.fixture(autouse=True)
 def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events are of geometry: no echoes are needed, and frames come three times as fast."""
-    monkeypatch.setattr(
-        simulation_frames, "render", lambda scene, _: np.full(scene.probe.beam_shape, 60.0, np.float32)
-    )
+    monkeypatch.setattr(simulation_frames, "render", lambda scene, _: np.full(scene.probe.beam_shape, 60.0, np.float32))
 
 
 def watched(name: str, from_s: float, to_s: float, seed: int = 1) -> tuple[list[SimulatedFrame], EventWatch]:
