@@ -248,7 +248,14 @@ class DatasetWriter:
             self._clear(journal)
         elif finished:
             self._refuse("already holds a data set", "choose another folder or --overwrite")
+        self._sweep()
         self._take_up(journal)
+
+    def _sweep(self) -> None:
+        """Removes what a killed run left half written: the lock says that nobody is at it."""
+        for file in list(self._files()):
+            if file.name.startswith(".") and file.suffix == ".part":
+                file.unlink()
 
     def _files(self) -> Iterator[Path]:
         for name in (IMAGES, MASKS, CLIPS):

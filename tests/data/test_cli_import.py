@@ -145,6 +145,7 @@ def test_an_import_that_was_killed_goes_on_and_nothing_is_half_written(tmp_path:
     assert not (out / "cases.jsonl").exists(), "killed too late"
     already = len((out / "cases.jsonl.part").read_text().splitlines()) - 1
     assert 0 < already < 400
+    (out / "masks" / ".us_0399.png.1.part").write_bytes(b"half")  # a kill between two instructions, made certain
     assert execute(["data", "import", str(source), "--out", str(out)]) == 0
     assert len(cases_by_id(out)) == 400
     assert not list(out.rglob("*.part"))
