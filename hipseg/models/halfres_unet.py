@@ -40,6 +40,7 @@ class HalfResUNet(nn.Module):
         out_channels: int = NUM_OUTPUT_CHANNELS,
     ) -> None:
         super().__init__()
+        self.widths = tuple(widths)
         above = (in_channels, *widths[:-1])
         self.encoder = nn.ModuleList(
             _level(inputs, width, num_convs, convolution, stride=2) for inputs, width in zip(above, widths, strict=True)
@@ -55,9 +56,13 @@ class HalfResUNet(nn.Module):
         for level in self.encoder:
             features = level(features)
             skips.append(features)
-        skips.pop()
-        for lift, level in zip(reversed(self.lifts), reversed(self.decoder), strict=True):
-            features = level(torch.relu(lift(features) + skips.pop()))
+        return self.decode(skips)
+
+    def decode(self, skips: Sequence[Tensor]) -> Tensor:
+        """From the features of every level of the encoder, finest first, to the logits."""
+        *skips, features = skips
+        for skip, lift, level in zip(reversed(skips), reversed(self.lifts), reversed(self.decoder), strict=True):
+            features = level(torch.relu(lift(features) + skip))
         logits: Tensor = self.head(features)
         return logits
 
