@@ -21,8 +21,9 @@ class TrainerConfig:
         num_nodes: machines, which `torchrun` or SLURM starts.
         strategy: of several devices, by Lightning's names: "auto", "ddp", "fsdp" (weights in parts; GPUs only).
         accumulate: batches whose gradients make one optimizer step, for batches larger than the memory.
-        precision: "auto" takes bf16 (else fp16) mixed precision on a GPU and float32 on a CPU, where mixed precision
-            gains nothing; or any of Lightning's ("32-true", "bf16-mixed", "16-mixed").
+        precision: "auto" takes mixed precision where it is faster: bf16 (else fp16) on a GPU, bf16 on a CPU that has it
+            in hardware, float32 elsewhere; or any of Lightning's ("32-true", "bf16-mixed", "16-mixed"). Losses, weights
+            and figures are float32 in any case.
         num_threads: of PyTorch in each process on a CPU; None shares out the cores they may use.
         gradient_clip: largest gradient norm; 0 does not clip.
         ema_decay: of the weight average that is validated and exported; 0 switches it off.

@@ -19,7 +19,7 @@ from hipseg.models.arithmetic import network_arithmetic
 from hipseg.training.components import make
 from hipseg.training.module import SegmentationTask
 from hipseg.training.progress import duration
-from hipseg.training.run import make_task, settle_steps
+from hipseg.training.run import make_task, settle
 from hipseg.training.trainer import make_trainer, prepare_process
 
 _NUM_STEPS = 4
@@ -79,7 +79,7 @@ def forecast(config: DictConfig) -> Forecast:
     Raises:
         UsageError, SourceError, ModelError: whatever would have stopped the run at its beginning.
     """
-    config = settle_steps(config)
+    config = settle(config)
     prepare_process(config)
     task, data = make_task(config), make(config.data, "data")
     data.setup("fit")
@@ -96,11 +96,16 @@ def forecast(config: DictConfig) -> Forecast:
         grid_size=grid_size,
         batch_size=batch_size,
         state_mib=_state_bytes(task, trainer, config.trainer.ema_decay > 0) / _MEBIBYTE,
-        activations_mib=activation_bytes(task.network.train(), image_N1SS) / _MEBIBYTE,
+        activations_mib=_activation_mib(trainer, task.network.train(), image_N1SS),
         seconds_a_step=statistics.median(clock.seconds[1:]),
         data_seconds_a_step=statistics.median(clock.waited_seconds[1:]),
         num_steps=config.trainer.max_steps,
     )
+
+
+def _activation_mib(trainer: Trainer, network: nn.Module, image_N1SS: Tensor) -> float:
+    with trainer.precision_plugin.forward_context():
+        return activation_bytes(network, image_N1SS) / _MEBIBYTE
 
 
 def activation_bytes(network: nn.Module, image_N1SS: Tensor) -> int:

@@ -48,8 +48,10 @@ class SegmentationTask(LightningModule):
         return channels
 
     def training_step(self, batch: Mapping[str, Tensor], _batch_index: int) -> dict[str, Tensor]:
-        """The loss terms of one batch. Raises UsageError when the loss is not a number any more."""
-        terms: dict[str, Tensor] = self.loss(self(batch["image"]), batch)
+        """The loss terms of one batch, in float32. Raises UsageError when the loss is not a number any more."""
+        channels_NCHW = self(batch["image"])
+        with full_precision(channels_NCHW):
+            terms: dict[str, Tensor] = self.loss(channels_NCHW.float(), batch)
         if not torch.isfinite(terms["loss"]):
             raise self._diverged(batch, {name: term.item() for name, term in terms.items()})
         return {name: term if name == "loss" else term.detach() for name, term in terms.items()}
@@ -74,13 +76,25 @@ class SegmentationTask(LightningModule):
 
     def validation_step(self, batch: Mapping[str, Tensor], _batch_index: int) -> dict[str, Tensor]:
         """Counts one batch in; hands predictions on to whoever draws them."""
-        channels_NCHW = self(batch["image"])
-        return {"predicted": self._tally.add(channels_NCHW, batch), "channels": channels_NCHW}
+        channels_NCHW = self(batch["image"]).float()
+        with full_precision(channels_NCHW):
+            return {"predicted": self._tally.add(channels_NCHW, batch), "channels": channels_NCHW}
 
     def on_validation_epoch_end(self) -> None:
         """Logs the figures; "val/score" is what the best checkpoint and early stopping go by."""
         self.figures = self._tally.figures()
         self.log_dict({f"val/{name}": figure.value for name, figure in self.figures.items()})
+
+    def configure_gradient_clipping(
+        self, optimizer: torch.optim.Optimizer, gradient_clip_val: float | None = None, *_: Any, **__: Any
+    ) -> None:
+        """Clips the gradients' norm. Lightning refuses to for fused optimizers, which can unscale them on their own."""
+        if not gradient_clip_val:
+            return
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def hold_rate(self) -> None:
         """Takes the schedule away: the optimizer keeps its own rate."""
@@ -93,6 +107,11 @@ class SegmentationTask(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self._make_scheduler(optimizer), "interval": "step"},
         }
+
+
+def full_precision(tensor: Tensor) -> torch.autocast:
+    """No mixed precision inside: sums of many small probabilities lose in bfloat16's 8 bits what a loss is about."""
+    return torch.autocast(tensor.device.type, enabled=False)
 
 
 def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:

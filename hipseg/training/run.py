@@ -27,6 +27,7 @@ from hipseg.training.interruption import Interruption, TrainingInterrupted
 from hipseg.training.metrics import Figure
 from hipseg.training.module import SegmentationTask
 from hipseg.training.pictures import SamplePictures
+from hipseg.training.precision import choose_precision
 from hipseg.training.preflight import check_machine, notes_on
 from hipseg.training.progress import progress_callbacks
 from hipseg.training.run_folder import RunFolder
@@ -68,7 +69,7 @@ def train(config: DictConfig) -> RunResult:
         ModelError: a checkpoint to start from that is missing, broken or of another network.
         KeyboardInterrupt: stopped on request, with a checkpoint to go on from.
     """
-    config = settle_steps(config)
+    config = settle(config)
     prepare_process(config)
     start = find_checkpoint(config.resume, prefer="last") if config.resume else None
     task, data = make_task(config, start), make(config.data, "data")
@@ -153,8 +154,10 @@ def resumed_config(path: str | Path, overrides: Sequence[str] = ()) -> DictConfi
     return config
 
 
-def settle_steps(config: DictConfig) -> DictConfig:
-    """A copy whose run is a whole number of epochs: a short run is one epoch.
+def settle(config: DictConfig) -> DictConfig:
+    """A copy in which nothing is left open that a resumed run, perhaps on another machine, would choose otherwise.
+
+    Its run is a whole number of epochs (a short run is one epoch), its precision the one that suits this machine.
 
     Raises:
         UsageError: the number of steps is not positive, or no multiple of the epoch's; see also `check_machine`.
@@ -165,6 +168,7 @@ def settle_steps(config: DictConfig) -> DictConfig:
     if min(steps, epoch, *(config.trainer[name] for name in counts)) < 1:
         raise UsageError("a number of steps or devices below 1", where="trainer", expected="positive whole numbers")
     check_machine(config.trainer)
+    config.trainer.precision = choose_precision(config.trainer)
     config.trainer.steps_per_epoch = min(steps, epoch)
     if steps % config.trainer.steps_per_epoch:
         raise UsageError(

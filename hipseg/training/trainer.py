@@ -58,7 +58,7 @@ def make_trainer(
         # Each process takes its own part of the stream, and validates on all cases: no figure is a mean of means.
         "use_distributed_sampler": False,
         "sync_batchnorm": torch.cuda.is_available() and settings.devices * settings.num_nodes > 1,
-        "precision": choose_precision(settings.precision),
+        "precision": settings.precision,
         "max_steps": settings.max_steps,
         "max_epochs": -1,
         "gradient_clip_val": settings.gradient_clip or None,
@@ -73,12 +73,3 @@ def make_trainer(
         "num_sanity_val_steps": 0,
     }
     return lightning.Trainer(**chosen | changes)
-
-
-def choose_precision(wanted: str) -> Any:
-    """ "auto" is mixed precision where the device computes faster with it, float32 on a CPU."""
-    if wanted != "auto":
-        return wanted
-    if not torch.cuda.is_available():
-        return "32-true"
-    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"

@@ -18,7 +18,7 @@ from hipseg.training.components import make
 from hipseg.training.metrics import ValidationTally
 from hipseg.training.module import SegmentationTask
 from hipseg.training.progress import figures_line, step_loss
-from hipseg.training.run import make_task, settle_steps
+from hipseg.training.run import make_task, settle
 from hipseg.training.trainer import make_trainer, prepare_process
 
 LEARNED_DICE = 0.8
@@ -149,7 +149,7 @@ class _LossRecord(Callback):
 
 
 def _made(config: DictConfig) -> tuple[DictConfig, SegmentationTask, LightningDataModule]:
-    config = settle_steps(config)
+    config = settle(config)
     prepare_process(config)
     task, data = make_task(config), make(config.data, "data")
     data.setup("fit")

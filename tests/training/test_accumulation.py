@@ -27,6 +27,7 @@ ADDITIVE = (
     "trainer.max_steps=4",
     "trainer.steps_per_epoch=2",
     "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
 )
 
 
