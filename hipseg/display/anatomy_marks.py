@@ -56,8 +56,9 @@ def draw_anatomy(
         named: with their names.
     """
     labels_HW = occupied_labels(segmentation.labels_HW, segmentation.grid)
+    corner, opposite = layout.on_picture(plane.to_frame_px(plane.from_cells([(0, 0), (1, 1)])))
     lines = {
-        class_id: [_on_picture(cells, plane, layout) for cells in _lines(labels_HW == class_id, class_id, plane)]
+        class_id: [corner + cells * (opposite - corner) for cells in _lines(labels_HW == class_id, class_id, plane)]
         for class_id in SHORT_NAMES
         if class_id in shown and structures[anatomy.STRUCTURES[class_id].name].present
     }
@@ -94,10 +95,6 @@ def _cortex(mask_HW: npt.NDArray[np.bool_]) -> Iterator[Points]:
         if len(piece_x) >= _MIN_CELLS:
             padded = np.pad(piece_y, len(_SMOOTHING) // 2, mode="edge")
             yield np.stack([piece_x, np.convolve(padded, _SMOOTHING, mode="valid")], axis=1)
-
-
-def _on_picture(cells: Points, plane: ScanPlane, layout: Layout) -> Points:
-    return layout.on_picture(plane.to_frame_px(plane.from_cells(cells)))
 
 
 def _smoothed(cells: Points) -> Points:

@@ -6,6 +6,7 @@ Colours are RGB. Coordinates are x, y in pixels of the canvas, finer than a pixe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -16,8 +17,11 @@ from hipseg.anatomy import Rgb
 
 Canvas = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
+FixedPoints = npt.NDArray[np.int32]
+"""Positions in sixteenths of a pixel, as OpenCV draws them."""
 
-_SHIFT = 4
+_SHIFT, _OPAQUE = 4, 255
+_UNSEEN_PX, _FEW_POINTS = 0.3, 8
 _FAR_PX = 1 << 14
 _HAS_UNICODE = int(cv2.__version__.split(".")[0]) >= 5
 _ASCII = str.maketrans({"±": "+-", "°": " deg", "–": "-"})
@@ -39,6 +43,10 @@ class Box(NamedTuple):
         """Whether two boxes share a pixel."""
         across = self.x < other.x + other.width and other.x < self.x + self.width
         return across and self.y < other.y + other.height and other.y < self.y + self.height
+
+    def of(self, canvas: Canvas) -> Canvas:
+        """The pixels of a canvas inside, as a view."""
+        return canvas[self.y : self.y + self.height, self.x : self.x + self.width]
 
     def holds(self, other: Box) -> bool:
         """Whether the other box lies inside entirely."""
@@ -68,10 +76,41 @@ def write(canvas: Canvas, text: str, left_baseline: tuple[int, int], font: Font,
 
 def write_over_image(canvas: Canvas, text: str, left_baseline: tuple[int, int], font: Font, colour: Rgb) -> None:
     """One line of text on an image: dark all around."""
-    x, y = left_baseline
-    for step_x, step_y in ((-1, 0), (1, 0), (0, -1), (0, 1), (1, 1), (-1, 1), (1, -1), (-1, -1)):
-        write(canvas, text, (x + step_x, y + step_y), font, BLACK)
-    write(canvas, text, left_baseline, font, colour)
+    stamp = _stamp(text, font, colour)
+    left, top = left_baseline[0] - stamp.left, left_baseline[1] - stamp.baseline
+    height, width = stamp.ink_HW3.shape[:2]
+    box = Box(max(left, 0), max(top, 0), width + min(left, 0), height + min(top, 0))
+    under = box.of(canvas) if box.width > 0 and box.height > 0 else canvas[:0]
+    if not under.size:
+        return
+    seen = (slice(box.y - top, box.y - top + under.shape[0]), slice(box.x - left, box.x - left + under.shape[1]))
+    dimmed = cv2.multiply(under, stamp.clear_HW3[seen], scale=1 / _OPAQUE)
+    under[...] = cv2.add(dimmed, stamp.ink_HW3[seen])
+
+
+class _Stamp(NamedTuple):
+    """Text that is drawn often: what it adds to a picture, and how much of the picture stays, in 1/255.
+
+    The baseline begins `left` and `baseline` pixels from its corner.
+    """
+
+    ink_HW3: Canvas
+    clear_HW3: Canvas
+    left: int
+    baseline: int
+
+
+@lru_cache(maxsize=512)
+def _stamp(text: str, font: Font, colour: Rgb) -> _Stamp:
+    """Drawn on black and on white: the difference tells how much of a ground would be seen through it."""
+    width, height = text_size(text, font)
+    margin, baseline = height // 2 + 2, height + 2
+    on_black, on_white = (np.full((baseline + margin, width + 2 * margin, 3), ground, np.uint8) for ground in (0, 255))
+    for canvas in (on_black, on_white):
+        for step_x, step_y in ((-1, 0), (1, 0), (0, -1), (0, 1), (1, 1), (-1, 1), (1, -1), (-1, -1)):
+            write(canvas, text, (margin + step_x, baseline + step_y), font, BLACK)
+        write(canvas, text, (margin, baseline), font, colour)
+    return _Stamp(on_black, np.asarray(cv2.subtract(on_white, on_black), np.uint8), margin, baseline)
 
 
 def fill(canvas: Canvas, box: Box, colour: Rgb) -> None:
@@ -81,14 +120,21 @@ def fill(canvas: Canvas, box: Box, colour: Rgb) -> None:
 
 def stroke(canvas: Canvas, points: Points, colour: Rgb, thickness: int, *, closed: bool = False) -> None:
     """A polyline [n, 2] with a dark edge."""
-    _stroke_all(canvas, [points], colour, thickness, closed=closed)
+    _stroke_all(canvas, [_fixed(_thinned(points, closed=closed))], colour, thickness, closed=closed)
 
 
-def _stroke_all(canvas: Canvas, lines: Sequence[Points], colour: Rgb, thickness: int, *, closed: bool = False) -> None:
+def _thinned(points: Points, *, closed: bool) -> Points:
+    """Without the points that lie on the line between others as well as an eye can tell: each costs as much again."""
+    if len(points) <= _FEW_POINTS:
+        return points
+    kept_N12 = cv2.approxPolyDP(points.astype(np.float32), _UNSEEN_PX, closed)
+    return kept_N12[:, 0].astype(np.float64)
+
+
+def _stroke_all(canvas: Canvas, lines: Sequence[FixedPoints], colour: Rgb, thickness: int, *, closed: bool) -> None:
     """Several at once: a call for each costs more than the drawing."""
-    fixed = [_fixed(points) for points in lines]
-    cv2.polylines(canvas, fixed, closed, BLACK, thickness + 2, cv2.LINE_AA, _SHIFT)
-    cv2.polylines(canvas, fixed, closed, colour, thickness, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(canvas, lines, closed, BLACK, thickness + 2, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(canvas, lines, closed, colour, thickness, cv2.LINE_AA, _SHIFT)
 
 
 def dashes(canvas: Canvas, start: Points, end: Points, colour: Rgb, thickness: int, *, dash_px: float) -> None:
@@ -98,7 +144,8 @@ def dashes(canvas: Canvas, start: Points, end: Points, colour: Rgb, thickness: i
         return
     begins = np.arange(0, length, 2 * dash_px)
     shares_N2 = np.stack([begins, np.minimum(begins + dash_px, length)], axis=1) / length
-    _stroke_all(canvas, list(start + shares_N2[..., None] * (end - start)), colour, thickness)
+    lines_N22 = _fixed(start + shares_N2[..., None] * (end - start))
+    _stroke_all(canvas, list(lines_N22), colour, thickness, closed=False)
 
 
 def ellipse(
@@ -128,7 +175,7 @@ def ring(canvas: Canvas, centre: Points, radius: float, colour: Rgb, thickness: 
     cv2.circle(canvas, (x, y), fixed_radius, colour, thickness, cv2.LINE_AA, _SHIFT)
 
 
-def _fixed(points: Points) -> npt.NDArray[np.int32]:
+def _fixed(points: Points) -> FixedPoints:
     return np.rint(np.clip(points, -_FAR_PX, _FAR_PX) * (1 << _SHIFT)).astype(np.int32)
 
 

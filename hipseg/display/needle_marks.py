@@ -28,23 +28,21 @@ _MIN_TIP_RADIUS, _TARGET_RADIUS = 4.0, 7.0
 
 def reserve(guidance: Guidance, layout: Layout) -> list[Box]:
     """Boxes about tip, shaft, path and target that nothing else may cover."""
-    points = []
-    if guidance.target is not None:
-        points.append(guidance.target.point_mm)
+    points = [] if guidance.target is None else [guidance.target.point_mm[None]]
     if guidance.needle is not None and guidance.needle.tip_mm is not None:
-        points.append(guidance.needle.tip_mm)
-        points.extend(_along_shaft(guidance.needle))
+        points.append(_tip_and_shaft(guidance.needle.tip_mm, guidance.needle.entry_mm))
     if guidance.path is not None:
-        points.extend(guidance.path.axis_mm[:: max(len(guidance.path.axis_mm) // 10, 1)])
-    reach = layout.px(12)
-    corners = [_on_picture(point, guidance.plane, layout) - reach for point in points]
-    return [Box(round(x), round(y), 2 * reach, 2 * reach) for x, y in corners]
-
-
-def _along_shaft(needle: TrackedNeedle) -> list[Points]:
-    if needle.entry_mm is None or needle.tip_mm is None:
+        points.append(guidance.path.axis_mm[:: max(len(guidance.path.axis_mm) // 10, 1)])
+    if not points:
         return []
-    return [needle.tip_mm + share * (needle.entry_mm - needle.tip_mm) for share in np.linspace(0.1, 1, 10)]
+    reach = layout.px(12)
+    corners = _on_picture(np.concatenate(points), guidance.plane, layout) - reach
+    return [Box(round(x), round(y), 2 * reach, 2 * reach) for x, y in corners.tolist()]
+
+
+def _tip_and_shaft(tip_mm: Points, entry_mm: Points | None) -> Points:
+    shares = np.linspace(0, 1, 1 if entry_mm is None else 11)
+    return tip_mm + shares[:, None] * ((tip_mm if entry_mm is None else entry_mm) - tip_mm)
 
 
 def draw_target(picture: Canvas, guidance: Guidance, layout: Layout) -> None:

@@ -10,12 +10,13 @@ from hipseg.anatomy import VESSELS
 from hipseg.display import palette
 from hipseg.display.anatomy_marks import SHORT_NAMES, draw_anatomy
 from hipseg.display.config import DisplayConfig, OverlayLayout
-from hipseg.display.drawing import Box, Canvas
+from hipseg.display.drawing import Canvas
 from hipseg.display.heat_map import draw_heat_map
 from hipseg.display.layout import Layout
 from hipseg.display.needle_marks import draw_flow, draw_needle, draw_suggestion, draw_target, reserve
 from hipseg.display.pace import Pace
 from hipseg.display.panel import draw_alerts, draw_footer, draw_panel, draw_ruler, ground
+from hipseg.display.slate import Slate
 from hipseg.frame import Frame, ImageHW, ScanRegion
 from hipseg.guidance.engine import Guidance
 from hipseg.runtime.segmentation import Segmentation
@@ -35,7 +36,7 @@ class Overlay:
     def __init__(self, region: ScanRegion, config: DisplayConfig | None = None) -> None:
         self.layout = Layout.of(region)
         self._mode = (config or DisplayConfig()).layout
-        self._ground = ground(self.layout)
+        self._slate = Slate(ground(self.layout))
         self._pace = Pace()
 
     def draw(self, frame: Frame, segmentation: Segmentation, guidance: Guidance) -> npt.NDArray[np.uint8]:
@@ -43,16 +44,16 @@ class Overlay:
 
         Marks are drawn on the image only where guidance stands: an unrecognised view is shown bare.
         """
-        layout, quiet = self.layout, self._mode is OverlayLayout.quiet
-        canvas = self._ground.copy()
-        picture = _inside(canvas, layout.image)
-        picture[...] = cv2.cvtColor(self._sized(frame.image_HW[layout.region.slices]), cv2.COLOR_GRAY2RGB)
+        layout, slate = self.layout, self._slate
+        draw_ruler(slate, guidance, layout)
+        draw_panel(slate, guidance, layout, quiet=self._mode is OverlayLayout.quiet)
+        draw_footer(slate, frame, guidance, layout, self._pace.words(frame))
+        draw_alerts(slate, guidance.alerts, layout)
+        canvas = slate.copy_around(layout.image)
+        picture = layout.image.of(canvas)
+        cv2.cvtColor(self._sized(frame.scan_HW), cv2.COLOR_GRAY2RGB, dst=picture)
         if guidance.needle is not None:
             self._mark(picture, segmentation, guidance)
-        draw_ruler(canvas, guidance, layout)
-        draw_panel(canvas, guidance, layout, quiet=quiet)
-        draw_footer(canvas, frame, guidance, layout, self._pace.words(frame))
-        draw_alerts(canvas, guidance.alerts, layout)
         return self._beside_bare(canvas, frame) if self._mode is OverlayLayout.side_by_side else canvas
 
     def _mark(self, picture: Canvas, segmentation: Segmentation, guidance: Guidance) -> None:
@@ -76,7 +77,7 @@ class Overlay:
         """The image without any mark, at the same height, left of the picture."""
         box = self.layout.image
         bare: Canvas = np.full((canvas.shape[0], box.width + box.width % 2, 3), palette.GROUND, np.uint8)
-        sized_HW = self._sized(frame.image_HW[self.layout.region.slices])
+        sized_HW = self._sized(frame.scan_HW)
         bare[box.y : box.y + box.height, : box.width] = sized_HW[:, :, None]
         return np.concatenate([bare, canvas], axis=1)
 
@@ -86,7 +87,3 @@ class Overlay:
             return image_HW
         method = cv2.INTER_AREA if self.layout.zoom < 1 else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(image_HW, (box.width, box.height), interpolation=method), dtype=np.uint8)
-
-
-def _inside(canvas: Canvas, box: Box) -> Canvas:
-    return canvas[box.y : box.y + box.height, box.x : box.x + box.width]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from hipseg import DISCLAIMER
 from hipseg.display import palette
 from hipseg.display.drawing import Box, Canvas, Font, fill, text_size, write
 from hipseg.display.layout import Layout
+from hipseg.display.slate import Slate
 from hipseg.frame import Frame
 from hipseg.guidance.alerts import ActiveAlert
 from hipseg.guidance.config import Priority
@@ -54,30 +55,34 @@ def ground(layout: Layout) -> Canvas:
     return canvas
 
 
-def draw_alerts(canvas: Canvas, alerts: tuple[ActiveAlert, ...], layout: Layout) -> None:
+def draw_alerts(slate: Slate, alerts: Sequence[ActiveAlert], layout: Layout) -> None:
     """One chip an alert, most urgent first; those that do not fit are counted, never dropped unseen."""
-    left, gap = layout.px(8), layout.px(6)
-    room = layout.width - layout.px(48)
-    alerts = _without_the_implied(alerts)
-    if not alerts:
-        write(canvas, "No alerts", (left, layout.px(26)), Font(0.5 * layout.ui), palette.TEXT_QUIET)
-    for shown, alert in enumerate(alerts):
-        font = Font(0.58 * layout.ui, layout.px(2)) if alert.priority is Priority.high else Font(0.52 * layout.ui)
-        text = f"{palette.ALARM_MARK[alert.priority]} {alert.message}{_value(alert)}"
+    chips = [(alert.priority, _words(alert)) for alert in _without_the_implied(alerts)]
+    if not slate.wants(layout.alerts, chips):
+        return
+    left, room = layout.px(8), layout.width - layout.px(48)
+    if not chips:
+        write(slate.canvas, "No alerts", (left, layout.px(26)), Font(0.5 * layout.ui), palette.TEXT_QUIET)
+    for shown, (priority, text) in enumerate(chips):
+        font = Font(0.58 * layout.ui, layout.px(2)) if priority is Priority.high else Font(0.52 * layout.ui)
         width = text_size(text, font)[0] + layout.px(16)
         if left + width > room and shown:
-            write(canvas, f"+{len(alerts) - shown}", (left, layout.px(26)), Font(0.55 * layout.ui), palette.TEXT)
+            write(slate.canvas, f"+{len(chips) - shown}", (left, layout.px(26)), Font(0.55 * layout.ui), palette.TEXT)
             return
         box = Box(left, layout.px(6), min(width, layout.width - left), layout.px(28))
-        fill(canvas, box, palette.ALARM[alert.priority])
-        write(canvas, text, (left + layout.px(8), layout.px(26)), font, palette.ALARM_TEXT[alert.priority])
-        left += width + gap
+        fill(slate.canvas, box, palette.ALARM[priority])
+        write(slate.canvas, text, (left + layout.px(8), layout.px(26)), font, palette.ALARM_TEXT[priority])
+        left += width + layout.px(6)
 
 
-def _without_the_implied(alerts: tuple[ActiveAlert, ...]) -> tuple[ActiveAlert, ...]:
+def _words(alert: ActiveAlert) -> str:
+    return f"{palette.ALARM_MARK[alert.priority]} {alert.message}{_value(alert)}"
+
+
+def _without_the_implied(alerts: Sequence[ActiveAlert]) -> list[ActiveAlert]:
     """A vessel touched is a vessel near: one chip says it."""
     touched = any(alert.id == "vessel_contact" for alert in alerts)
-    return tuple(alert for alert in alerts if not (touched and alert.id == "vessel_proximity"))
+    return [alert for alert in alerts if not (touched and alert.id == "vessel_proximity")]
 
 
 def _value(alert: ActiveAlert) -> str:
@@ -90,42 +95,43 @@ def _value(alert: ActiveAlert) -> str:
     return f" {alert.value:.1f} mm" if alert.value >= 0 else ": inside"
 
 
-def draw_panel(canvas: Canvas, guidance: Guidance, layout: Layout, *, quiet: bool = False) -> None:
+def draw_panel(slate: Slate, guidance: Guidance, layout: Layout, *, quiet: bool = False) -> None:
     """The two distances that matter largest, then what else is known, unless quiet is wanted."""
-    panel = layout.panel
-    left, y = panel.x + layout.px(12), panel.y + layout.px(4)
-    y = _draw_large(canvas, "Tip to target", guidance.distances.tip_to_target, (left, y), layout)
-    y = _draw_large(canvas, *_nearest_vessel(guidance), (left, y), layout)
-    for name, value in () if quiet else _rows(guidance):
-        y += layout.px(20)
-        if y > panel.y + panel.height - layout.px(6):
-            break
-        _draw_row(canvas, name, value, left, y, layout)
+    panel, top = layout.panel, layout.panel.y + layout.px(4)
+    large = [("Tip to target", _length(guidance.distances.tip_to_target)), _nearest_vessel(guidance)]
+    for name, length in large:
+        box = Box(panel.x, top, panel.width, layout.px(68))
+        if slate.wants(box, (name, length)):
+            _draw_large(slate.canvas, name, length, box, layout)
+        top += box.height
+    rows = [] if quiet else [*_rows(guidance)]
+    pitch = layout.px(20)
+    room = (panel.y + panel.height - layout.px(6) - top) // pitch
+    for number in range(room):
+        name, value = rows[number] if number < len(rows) else ("", "")
+        box = Box(panel.x, top + number * pitch + layout.px(6), panel.width, pitch)
+        if slate.wants(box, (name, value)):
+            _draw_row(slate.canvas, name, value, box, layout)
 
 
-def _draw_large(canvas: Canvas, name: str, value_mm: float | None, top_left: tuple[int, int], layout: Layout) -> int:
-    left, top = top_left
-    write(canvas, name, (left, top + layout.px(18)), Font(0.46 * layout.ui), palette.TEXT_QUIET)
+def _draw_large(canvas: Canvas, name: str, length: str, box: Box, layout: Layout) -> None:
+    """A name, and below it the length large, its unit small."""
+    left, baseline = box.x + layout.px(12), box.y + layout.px(56)
+    write(canvas, name, (left, box.y + layout.px(18)), Font(0.46 * layout.ui), palette.TEXT_QUIET)
     font = Font(1.25 * layout.ui, layout.px(2))
-    baseline = top + layout.px(56)
-    if value_mm is None or value_mm < 0:
-        words = _NOT_KNOWN if value_mm is None else "inside"
-        write(canvas, words, (left, baseline), font, palette.TEXT_QUIET if value_mm is None else palette.TEXT)
-    else:
-        number = f"{value_mm:.1f}"
-        write(canvas, number, (left, baseline), font, palette.TEXT)
-        unit_left = left + text_size(number, font)[0] + layout.px(8)
-        write(canvas, "mm", (unit_left, baseline), Font(0.55 * layout.ui), palette.TEXT_QUIET)
-    return top + layout.px(68)
+    number, _, unit = length.partition(" ")
+    write(canvas, number, (left, baseline), font, palette.TEXT_QUIET if number == _NOT_KNOWN else palette.TEXT)
+    unit_left = left + text_size(number, font)[0] + layout.px(8)
+    write(canvas, unit, (unit_left, baseline), Font(0.55 * layout.ui), palette.TEXT_QUIET)
 
 
-def _nearest_vessel(guidance: Guidance) -> tuple[str, float | None]:
+def _nearest_vessel(guidance: Guidance) -> tuple[str, str]:
     found = {"artery": guidance.distances.tip_to_artery, "vein": guidance.distances.tip_to_vein}
     known = {name: value for name, value in found.items() if value is not None}
     if not known:
-        return "Tip to vessel", None
+        return "Tip to vessel", _length(None)
     nearest = min(known, key=lambda name: known[name])
-    return f"Tip to {nearest}", known[nearest]
+    return f"Tip to {nearest}", _length(known[nearest])
 
 
 def _rows(guidance: Guidance) -> Iterator[tuple[str, str]]:
@@ -133,16 +139,16 @@ def _rows(guidance: Guidance) -> Iterator[tuple[str, str]]:
     scale_known = guidance.plane.scale_known
     yield "Needle", _NEEDLE_WORDS[needle.state if needle else None]
     yield "Angle to skin", _NOT_KNOWN if guidance.angle_deg is None else f"{guidance.angle_deg:.0f}°"
-    yield "Tip within", _mm(2 * needle.sigma_mm if needle and needle.sigma_mm and scale_known else None, sign="± ")
-    yield "Path misses target", _mm(distances.path_miss_target)
-    yield "Path to vessel", _mm(distances.path_to_vessel)
-    yield "Tip to nerve", _mm(distances.tip_to_nerve)
-    yield "Tip to bone", _mm(distances.tip_to_bone)
+    yield "Tip within", _length(2 * needle.sigma_mm if needle and needle.sigma_mm and scale_known else None, sign="± ")
+    yield "Path misses target", _length(distances.path_miss_target)
+    yield "Path to vessel", _length(distances.path_to_vessel)
+    yield "Tip to nerve", _length(distances.tip_to_nerve)
+    yield "Tip to bone", _length(distances.tip_to_bone)
     yield "Injectate", _SPREAD_WORDS[guidance.injection.spread]
     yield from _way(guidance)
     yield "", ""
-    yield "Neck to capsule", _mm(guidance.measurements.neck_capsule_distance_mm)
-    yield "Capsule thickness", _mm(guidance.measurements.capsule_thickness_mm)
+    yield "Neck to capsule", _length(guidance.measurements.neck_capsule_distance_mm)
+    yield "Capsule thickness", _length(guidance.measurements.capsule_thickness_mm)
     recess = guidance.measurements.recess_area_mm2
     yield "Recess area", _NOT_KNOWN if recess is None else f"{recess:.0f} mm²"
 
@@ -160,27 +166,29 @@ def _way(guidance: Guidance) -> Iterator[tuple[str, str]]:
         yield "Chosen needle", "too short"
 
 
-def _mm(value: float | None, sign: str = "") -> str:
+def _length(value: float | None, sign: str = "") -> str:
     if value is None:
         return _NOT_KNOWN
     return f"{sign}{value:.1f} mm" if value >= 0 else "inside"
 
 
-def _draw_row(canvas: Canvas, name: str, value: str, left: int, baseline: int, layout: Layout) -> None:
-    font = Font(0.44 * layout.ui)
-    write(canvas, name, (left, baseline), font, palette.TEXT_QUIET)
-    right = layout.panel.x + layout.panel.width - layout.px(10)
+def _draw_row(canvas: Canvas, name: str, value: str, box: Box, layout: Layout) -> None:
+    font, baseline = Font(0.44 * layout.ui), box.y + layout.px(14)
+    write(canvas, name, (box.x + layout.px(12), baseline), font, palette.TEXT_QUIET)
+    right = box.x + box.width - layout.px(10)
     colour = palette.TEXT_QUIET if value == _NOT_KNOWN else palette.TEXT
     write(canvas, value, (right - text_size(value, font)[0], baseline), font, colour)
 
 
-def draw_footer(canvas: Canvas, frame: Frame, guidance: Guidance, layout: Layout, pace: str = "") -> None:
+def draw_footer(slate: Slate, frame: Frame, guidance: Guidance, layout: Layout, pace: str = "") -> None:
     """View state, frame, time and pace on the left, what this is not on the right."""
-    footer = layout.footer
+    footer, canvas = layout.footer, slate.canvas
     font, baseline = Font(0.4 * layout.ui), footer.y + layout.px(16)
     view, colour = _VIEW_WORDS[guidance.view.state]
     score = "" if guidance.view.score is None else f" {guidance.view.score:.2f}"
     parts = [(f"{view}{score}", colour), (f"frame {frame.index}   {frame.time_s:.2f} s{pace}", palette.TEXT_QUIET)]
+    if not slate.wants(footer, parts):
+        return
     left = layout.px(8)
     for text, tone in parts:
         write(canvas, text, (left, baseline), font, tone)
@@ -193,11 +201,11 @@ def draw_footer(canvas: Canvas, frame: Frame, guidance: Guidance, layout: Layout
         write(canvas, "Research software", (left, baseline), font, palette.TEXT)
 
 
-def draw_ruler(canvas: Canvas, guidance: Guidance, layout: Layout) -> None:
+def draw_ruler(slate: Slate, guidance: Guidance, layout: Layout) -> None:
     """Depth below the top of the scan region, a tick every 5 mm and a number every 10; nothing without scale."""
-    if not guidance.plane.scale_known:
+    if not slate.wants(layout.ruler, guidance.plane) or not guidance.plane.scale_known:
         return
-    ruler, font = layout.ruler, Font(0.38 * layout.ui)
+    ruler, font, canvas = layout.ruler, Font(0.38 * layout.ui), slate.canvas
     right = ruler.x + ruler.width
     for depth_mm, y in _ticks(guidance, layout):
         major = depth_mm % 10 == 0

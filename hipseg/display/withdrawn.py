@@ -13,6 +13,7 @@ from hipseg.display import palette
 from hipseg.display.drawing import Font, text_size, write, write_over_image
 from hipseg.display.layout import Layout
 from hipseg.display.panel import draw_alerts, ground
+from hipseg.display.slate import Slate
 from hipseg.frame import Frame
 from hipseg.guidance.alerts import ActiveAlert
 
@@ -32,12 +33,13 @@ def draw_withdrawn(frame: Frame, alerts: Sequence[ActiveAlert]) -> npt.NDArray[n
         RGB [H, W, 3] of the size of the frame's overlay.
     """
     layout = Layout.of(frame.region)
-    canvas, box = ground(layout), layout.image
+    slate, box = Slate(ground(layout)), layout.image
+    draw_alerts(slate, alerts, layout)
+    canvas = slate.canvas
     image_HW = cv2.resize(frame.scan_HW, (box.width, box.height), interpolation=cv2.INTER_AREA)
     dim_HW = (image_HW * _DIMMED).astype(np.uint8)
-    canvas[box.y : box.y + box.height, box.x : box.x + box.width] = dim_HW[:, :, None]
+    box.of(canvas)[...] = dim_HW[:, :, None]
     _write_headline(canvas, headline(alerts), layout)
-    draw_alerts(canvas, tuple(alerts), layout)
     footer, font = layout.footer, Font(0.4 * layout.ui)
     write(canvas, DISCLAIMER, (layout.px(8), footer.y + layout.px(16)), font, palette.TEXT)
     return canvas
