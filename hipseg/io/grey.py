@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from hipseg.frame import ImageHW
 
-_MAX_8_BIT = 255
+_MAX_8_BIT, _BAND_PIXELS = 255, 1 << 16
 # B-mode tinted by the machine's chroma map (sepia, blue) stays below a saturation of one half; markers, rulers,
 # text, needle enhancement and Doppler are painted above three quarters. Between the two the pixel fades, so that
 # compression noise makes no edges.
@@ -27,16 +27,24 @@ def rgb_to_grey(image_HW3: npt.NDArray[np.uint8]) -> ImageHW:
     Returns:
         Grey levels, uint8 [H, W]; of an image with equal channels, that channel unchanged.
     """
-    luma_HW = np.asarray(cv2.cvtColor(image_HW3, cv2.COLOR_RGB2GRAY), np.uint8)
+    grey_HW = np.empty(image_HW3.shape[:2], np.uint8)
+    # In bands that fit the processor's cache: what is needed between is not written to memory and read again.
+    height = max(_BAND_PIXELS // max(image_HW3.shape[1], 1), 1)
+    for top in range(0, len(grey_HW), height):
+        _band_to_grey(image_HW3[top : top + height], grey_HW[top : top + height])
+    return grey_HW
+
+
+def _band_to_grey(image_HW3: npt.NDArray[np.uint8], luma_HW: ImageHW) -> None:
+    """Writes the grey levels of an image into `luma_HW`."""
+    cv2.cvtColor(image_HW3, cv2.COLOR_RGB2GRAY, dst=luma_HW)
     red, green, blue = cv2.split(image_HW3)
     brightest_HW = np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
     darkest_HW = np.asarray(cv2.min(cv2.min(red, green), blue), np.uint8)
     # A chroma above the least channel is a saturation above _TINT, without a division for every grey pixel.
     painted_HW = brightest_HW - darkest_HW > darkest_HW
     if painted_HW.any():
-        grey = _faded(luma_HW[painted_HW], brightest_HW[painted_HW], darkest_HW[painted_HW])
-        luma_HW[painted_HW] = grey
-    return luma_HW
+        luma_HW[painted_HW] = _faded(luma_HW[painted_HW], brightest_HW[painted_HW], darkest_HW[painted_HW])
 
 
 def _faded(
