@@ -21,6 +21,7 @@ from hipseg.guidance.fluid import Echo, echo_on_grid
 from hipseg.guidance.technical import by_urgency
 from hipseg.io import SourceInfo
 from hipseg.runtime.grid import Grid
+from hipseg.runtime.recall import Recall
 from hipseg.runtime.segmentation import Segmentation
 from hipseg.runtime.session import Session
 from hipseg.runtime.stream import Stage
@@ -77,7 +78,7 @@ class Pipeline:
         display: DisplayConfig | None = None,
         technical: Callable[[], tuple[ActiveAlert, ...]] = tuple,
     ) -> None:
-        self._session, self._technical = session, technical
+        self._recall, self._technical = Recall(session), technical
         self._region = info.region
         self.facts = ClipFacts(session.contract.view_thresholds, info.num_frames == 1 and not info.is_live)
         self._engine = ClipGuidance(config, self.facts)
@@ -98,7 +99,7 @@ class Pipeline:
 
     def _infer(self, work: FrameWork) -> FrameWork:
         assert work.scan_HW is not None
-        work.segmentation = self._session.segment(work.scan_HW)
+        work.segmentation = self._recall.segment(work.frame, work.scan_HW)
         return work
 
     def _guide(self, work: FrameWork) -> FrameWork:

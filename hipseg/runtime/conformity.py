@@ -40,11 +40,20 @@ def read_contract(session: Any, where: str) -> ModelContract:
         what = f"an ONNX model without metadata '{METADATA_KEY}'"
         raise ModelError(what, where=where, expected=EXPECTED, mend=MEND)
     contract = ModelContract.from_json(text, where=where)
-    _check_tensors("input", session.get_inputs(), {names.INPUT_IMAGE: _IMAGE}, where)
+    inputs = {names.INPUT_IMAGE: _IMAGE, **_state_of(contract)}
+    _check_tensors("input", session.get_inputs(), inputs, where)
     _check_tensors("output", session.get_outputs(), _outputs_of(contract), where)
-    if len(session.get_inputs()) > 1:
-        raise ModelError("more than one input", where=where, expected=f"'{names.INPUT_IMAGE}' alone", mend=MEND)
+    untold = [one.name for one in session.get_inputs() if one.name not in inputs]
+    if untold:
+        expected = " and ".join(map(repr, inputs)) + " alone"
+        raise ModelError(
+            f"an input '{untold[0]}' that its contract does not tell of", where=where, expected=expected, mend=MEND
+        )
     return contract
+
+
+def _state_of(contract: ModelContract, prefix: str = "") -> dict[str, _Tensor]:
+    return {prefix + name: _Tensor("float", ("N", *shape)) for name, shape in contract.state.items()}
 
 
 def _outputs_of(contract: ModelContract) -> dict[str, _Tensor]:
@@ -53,6 +62,7 @@ def _outputs_of(contract: ModelContract) -> dict[str, _Tensor]:
         names.OUTPUT_PROBABILITIES: _Tensor("float", ("N", len(contract.classes), "h", "w")),
         names.OUTPUT_LANDMARKS: _Tensor("float", ("N", len(contract.landmarks), 4)),
         names.OUTPUT_VIEW_SCORE: _Tensor("float", ("N",)),
+        **_state_of(contract, names.NEXT),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,8 @@ INPUT_IMAGE = "image"
 OUTPUT_LABELS, OUTPUT_PROBABILITIES = "labels", "probabilities"
 OUTPUT_LANDMARKS, OUTPUT_VIEW_SCORE = "landmarks", "view_score"
 OUTPUTS = (OUTPUT_LABELS, OUTPUT_PROBABILITIES, OUTPUT_LANDMARKS, OUTPUT_VIEW_SCORE)
+NEXT = "next_"
+"""Before the name of a part of the state: the output that goes in under that name with the next frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class ModelContract:
         description: what the model is for, one line.
         training_data: one entry a data set: name, licence, attribution, number of cases.
         metrics: figures measured before export, by test set.
+        state: of a model that remembers: channels, height and width of each part by its name, which is that of an
+            input; zeros before the first frame. Empty for a model that sees each image alone.
         created: ISO 8601 date.
         licence: of the model file.
         contract_version: of this description.
@@ -49,9 +54,15 @@ class ModelContract:
     description: str = ""
     training_data: tuple[dict[str, Any], ...] = ()
     metrics: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     created: str = ""
     licence: str = "Apache-2.0"
     contract_version: int = CONTRACT_VERSION
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of all outputs: those that every model has, then the state after the frame."""
+        return (*OUTPUTS, *(NEXT + name for name in self.state))
 
     def to_json(self) -> str:
         """The metadata entry, keys sorted.
@@ -80,6 +91,7 @@ class ModelContract:
                 _check(name, values[name], where)
             elif field_.default is dataclasses.MISSING and field_.default_factory is dataclasses.MISSING:
                 raise _fault(f"no '{name}'", name, where)
+        values["state"] = {name: tuple(shape) for name, shape in values.get("state", {}).items()}
         return cls(**{key: _freeze(value) for key, value in values.items() if key in known})
 
 
@@ -121,11 +133,21 @@ def _are_thresholds(value: Any) -> bool:
     return numbers and 0 <= value[0] <= value[1] <= 1
 
 
+def _is_state(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_name, value)) and all(map(_is_shape, value.values()))
+
+
+def _is_shape(value: Any) -> bool:
+    is_shape = isinstance(value, list) and len(value) == 3 and all(map(_is_grid_size, value))
+    return is_shape and math.prod(value) <= _LARGEST_STATE
+
+
 def _are_records(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
 _MEND = "export the model again"
+_LARGEST_STATE = 1 << 24
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_is_name, "a name"),
     "model_version": (_is_name, "a version"),
@@ -137,6 +159,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "description": (_is_text, "text"),
     "training_data": (_are_records, "a list of records"),
     "metrics": (lambda value: isinstance(value, dict), "figures by name"),
+    "state": (_is_state, "channels, height and width by name"),
     "created": (_is_text, "a date"),
     "licence": (_is_text, "text"),
     "contract_version": (lambda value: value == CONTRACT_VERSION, f"version {CONTRACT_VERSION}"),

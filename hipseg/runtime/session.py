@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,13 +29,21 @@ _NUM_WARM_UP = 2
 """The first run plans the memory for a size, the second one is the first that is as fast as all others."""
 
 
+State = Mapping[str, npt.NDArray[np.float32]]
+"""What a model that remembers hands on from frame to frame, by the names of its contract, each [1, C, H, W]."""
+
+FIRST_FRAME: State = MappingProxyType({})
+"""Nothing is remembered: the state of every model before its first frame, and always of one without memory."""
+
+
 class _Outputs(NamedTuple):
-    """In the order of `contract.OUTPUTS`."""
+    """In the order of `contract.OUTPUTS`, then the state after the frame."""
 
     labels_NHW: npt.NDArray[np.uint8]
     probabilities_NCHW: npt.NDArray[np.float32]
     landmarks_NK4: npt.NDArray[np.float32]
     view_score_N: npt.NDArray[np.float32]
+    state: State
 
 
 class Session:
@@ -67,6 +76,7 @@ class Session:
         self.provider, session = _start(model, self.num_threads, names_to_try, is_choice=provider == AUTO)
         self._session: Any = session
         self.contract = read_contract(self._session, str(model.path))
+        self._zeros = {name: np.zeros((1, *shape), np.float32) for name, shape in self.contract.state.items()}
         self.load_ms = _MILLI * (time.perf_counter() - begin_s)
 
     def warm_up(self, height: int, width: int) -> float:
@@ -84,13 +94,19 @@ class Session:
         return first_ms
 
     def segment(self, image_HW: npt.NDArray[np.uint8]) -> Segmentation:
-        """Segments one image.
+        """Segments one image, which a model that remembers takes for the first frame of a clip; see `step`."""
+        return self.step(image_HW)[0]
+
+    def step(self, image_HW: npt.NDArray[np.uint8], state: State = FIRST_FRAME) -> tuple[Segmentation, State]:
+        """Segments one frame of a clip. `runtime.recall.Recall` does so for the frames of a stream.
 
         Args:
             image_HW: grey levels 0-255 of the scan region, uint8, any size from 1x1.
+            state: after the frame before, as this method gave it.
 
         Returns:
-            Labels at the image's size, probabilities on the network's grid, landmarks in the image's pixels.
+            Labels at the image's size, probabilities on the network's grid, landmarks in the image's pixels; and the
+            state after this frame.
 
         Raises:
             ModelError: an output is not finite, or not of the size the contract tells. A broken model gives no
@@ -100,16 +116,17 @@ class Session:
             raise ValueError(f"image of {image_HW.dtype} {image_HW.shape}; expected uint8 [H, W], not empty")
         height, width = image_HW.shape
         grid = _grid(height, width, self.contract.grid_size)
-        outputs = self._run(np.ascontiguousarray(image_HW)[None])
+        outputs = self._run(np.ascontiguousarray(image_HW)[None], state)
         self._check(outputs, grid)
         points = zip(self.contract.landmarks, outputs.landmarks_NK4[0].tolist(), strict=True)
-        return Segmentation(
+        segmentation = Segmentation(
             labels_HW=outputs.labels_NHW[0],
             probabilities_CHW=outputs.probabilities_NCHW[0],
             grid=grid,
             landmarks={name: Landmark(*row) for name, row in points},
             view_score=float(outputs.view_score_N[0]),
         )
+        return segmentation, outputs.state
 
     def close(self) -> None:
         """Lets go of the model; may be called twice. A closed session segments no more."""
@@ -123,13 +140,15 @@ class Session:
     ) -> None:
         self.close()
 
-    def _run(self, image_NHW: npt.NDArray[np.uint8]) -> _Outputs:
+    def _run(self, image_NHW: npt.NDArray[np.uint8], state: State = FIRST_FRAME) -> _Outputs:
         assert self._session is not None, "the session is closed"
+        inputs = {names.INPUT_IMAGE: image_NHW, **self._zeros, **state}
         try:
-            return _Outputs(*self._session.run(list(names.OUTPUTS), {names.INPUT_IMAGE: image_NHW}))
+            labels, probabilities, landmarks, view, *after = self._session.run(list(self.contract.outputs), inputs)
         except Exception as error:  # onnxruntime's exceptions have no common base
             shape = "x".join(map(str, image_NHW.shape))
             raise ModelError(f"failed on an image of {shape} ({_reason(error)})", where=self.path) from error
+        return _Outputs(labels, probabilities, landmarks, view, dict(zip(self.contract.state, after, strict=True)))
 
     def _check(self, outputs: _Outputs, grid: Grid) -> None:
         sizes = {
@@ -139,7 +158,8 @@ class Session:
         for name, (size, expected) in sizes.items():
             if size != expected:
                 raise ModelError(f"output '{name}' of size {size}", where=self.path, expected=f"size {expected}")
-        for name, values in zip(names.OUTPUTS[1:], outputs[1:], strict=True):
+        numbers = [outputs.probabilities_NCHW, outputs.landmarks_NK4, outputs.view_score_N, *outputs.state.values()]
+        for name, values in zip(self.contract.outputs[1:], numbers, strict=True):
             # A sum is finite only if all of it is, and much cheaper than a look at each.
             if not np.isfinite(values.sum()):
                 raise ModelError(f"output '{name}' is not finite", where=self.path, mend="use another model")

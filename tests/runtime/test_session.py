@@ -143,7 +143,7 @@ def _use_unknown_operation(model: onnx.ModelProto) -> None:
         (_rename_image, r"no input 'image'; expected uint8 \[N, H, W\]"),
         (_fix_height, r"input 'image' is uint8 \[N, 480, W\]; expected uint8 \[N, H, W\]"),
         (_take_floats, r"input 'image' is float \[N, H, W\]; expected uint8"),
-        (_ask_for_more, "more than one input"),
+        (_ask_for_more, "an input 'threshold' that its contract does not tell of; expected 'image' alone"),
         (_use_unknown_operation, "can be loaded .*Frobnicate"),
     ],
 )
