@@ -14,10 +14,9 @@ from torch.nn import functional
 
 from hipseg.anatomy import BACKGROUND, CLASS_NAMES, IGNORED, LANDMARKS
 from hipseg.models.outputs import NetworkOutput, interpret
-from hipseg.training.losses import drawn_ids, merge_probabilities, used_ids
+from hipseg.training.losses import drawn_ids, merge_probabilities, peak_xy, used_ids
 
 TIP = LANDMARKS.index("needle_tip")
-_PEAK_RADIUS_CELLS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +104,6 @@ def annotation_ids(class_logits_NCHW: Tensor, membership_NCC: Tensor) -> Tensor:
 def annotation_name(members_C: Tensor) -> str:
     """The name of an annotation id: its class, or its merged classes joined by "+"."""
     return "+".join(CLASS_NAMES[index] for index in members_C.nonzero().flatten().tolist())
-
-
-def peak_xy(heatmap_logits_MHW: Tensor, radius: int = _PEAK_RADIUS_CELLS) -> Tensor:
-    """Sub-cell positions x, y [M, 2] of the highest peaks: the mean of the distribution near its largest cell."""
-    _, height, width = heatmap_logits_MHW.shape
-    best_M = heatmap_logits_MHW.flatten(1).argmax(dim=1)
-    y_M11, x_M11 = (best_M // width)[:, None, None], (best_M % width)[:, None, None]
-    rows_1H1 = torch.arange(height, device=best_M.device)[None, :, None]
-    columns_11W = torch.arange(width, device=best_M.device)[None, None, :]
-    near_MHW = ((rows_1H1 - y_M11).abs() <= radius) & ((columns_11W - x_M11).abs() <= radius)
-    weights_MHW = heatmap_logits_MHW.masked_fill(~near_MHW, -torch.inf).flatten(1).softmax(1).view_as(near_MHW)
-    return torch.stack([(weights_MHW * columns_11W).sum((1, 2)), (weights_MHW * rows_1H1).sum((1, 2))], dim=1)
 
 
 def _figure(average: object, values: list[float]) -> Figure:

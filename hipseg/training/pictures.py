@@ -15,7 +15,8 @@ from torch import Tensor
 
 from hipseg.anatomy import IGNORED, STRUCTURES
 from hipseg.models.outputs import interpret
-from hipseg.training.metrics import TIP, peak_xy
+from hipseg.training.losses import peak_xy
+from hipseg.training.metrics import TIP
 
 ImageHW3 = npt.NDArray[np.uint8]
 

@@ -10,7 +10,8 @@ import torch
 from hipseg.anatomy import FEMORAL_ARTERY, FEMORAL_HEAD, FEMORAL_VEIN, IGNORED, LANDMARKS, NUM_CLASSES
 from hipseg.data.sample import membership
 from hipseg.models.outputs import NUM_OUTPUT_CHANNELS
-from hipseg.training.metrics import TIP, ValidationTally, peak_xy
+from hipseg.training.losses import peak_xy
+from hipseg.training.metrics import TIP, ValidationTally
 
 SIZE = 32
 
