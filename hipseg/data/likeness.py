@@ -7,7 +7,9 @@ more; of 16,804 candidate pairs of different persons none aligned to more than 0
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,13 +29,18 @@ WORTH_ALIGNING, WORTH_OPENING = 0.78, 0.92
 Icons of one frame, cropped by 5 %, reach 0.81 and 0.955; of 453 pairs of persons above 0.7 two align above 0.92.
 """
 
+MOST_TRIES = 8
+"""Candidates that one image is aligned with, the most alike first: the same frame is among the first."""
+
 ICON_SIDE = 32
-_HASH_SIDE, _ALIGNED_SIDE, _ROWS_AT_ONCE = 8, 96, 128
-_ITERATIONS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
+_HASH_SIDE, _ALIGNED_SIDE = 8, 96
+_ROWS_AT_ONCE, _COLUMNS_AT_ONCE = 128, 2048
+_ITERATIONS = {ICON_SIDE: 30, _ALIGNED_SIDE: 60}
 _FARTHEST_SHIFT = 0.125  # of the side
 
 Hashes = npt.NDArray[np.uint64]
 Icon = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
 
 
 def icon_of(image_HW: ImageHW) -> Icon:
@@ -52,26 +59,91 @@ def perceptual_hash(icon: Icon) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def close_pairs(icons: npt.NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
+def close_pairs(icons: npt.NDArray[np.uint8], partners_of: Callable[[int], Flags]) -> Iterator[tuple[int, int]]:
     """Positions i < j of images that may be the same frame, one of them perhaps mirrored left to right.
+
+    Where thousands of frames are alike (a still probe, an artificial set), comparing all with all would take hours: an
+    image is aligned with the `MOST_TRIES` most alike at most, and `partners_of` may close what needs no further pair.
 
     Args:
         icons: of every image, uint8 [N, 32, 32].
+        partners_of: for a position the bool [N] of those to pair it with; asked again after every pair.
     """
-    hashes = np.array([perceptual_hash(icon) for icon in icons], np.uint64)
-    mirrored = np.array([perceptual_hash(icon) for icon in np.ascontiguousarray(icons[:, :, ::-1])], np.uint64)
-    structures = np.stack([_structure(icon, ICON_SIDE).astype(np.float16) for icon in icons])
-    for start in range(0, len(hashes), _ROWS_AT_ONCE):
-        rows = hashes[start : start + _ROWS_AT_ONCE, None]
-        near = np.bitwise_count(rows ^ hashes[None, start:]) <= LARGEST_DISTANCE
-        near |= np.bitwise_count(rows ^ mirrored[None, start:]) <= LARGEST_DISTANCE
-        pairs_N2 = np.argwhere(np.triu(near, k=1)) + start
-        as_is_N, flipped_N = _icon_correlations(structures, pairs_N2)
-        for index in np.flatnonzero(np.maximum(as_is_N, flipped_N) > WORTH_ALIGNING):
-            first, second = (int(position) for position in pairs_N2[index])
-            other = icons[second] if as_is_N[index] > flipped_N[index] else np.ascontiguousarray(icons[second][:, ::-1])
-            if _aligned_correlation(icons[first], other, ICON_SIDE) > WORTH_OPENING:
-                yield first, second
+    looks = _Looks.of(icons)
+    for start in range(0, len(icons), _ROWS_AT_ONCE):
+        candidates = looks.candidates(start, start + _ROWS_AT_ONCE)
+        for first in np.unique(candidates.first):
+            yield from _pairs_of(int(first), candidates.of(first), icons, partners_of)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Pairs whose icons are alike: positions, correlation, and whether the second one fits better mirrored."""
+
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]
+    correlation: npt.NDArray[np.float32]
+    is_flipped: Flags
+
+    def of(self, first: int) -> _Candidates:
+        """Those of one image, the most alike first."""
+        chosen = np.flatnonzero(self.first == first)
+        chosen = chosen[np.argsort(-self.correlation[chosen], kind="stable")]
+        return self.take(chosen)
+
+    def take(self, chosen: npt.NDArray[Any]) -> _Candidates:
+        """Some of them."""
+        return _Candidates(self.first[chosen], self.second[chosen], self.correlation[chosen], self.is_flipped[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What all icons are compared by: their hashes, as they are and mirrored, and their structures as rows."""
+
+    hashes: Hashes
+    mirrored: Hashes
+    structures: npt.NDArray[np.float16]
+
+    @staticmethod
+    def of(icons: npt.NDArray[np.uint8]) -> _Looks:
+        hashes = np.array([perceptual_hash(icon) for icon in icons], np.uint64)
+        mirrored = np.array([perceptual_hash(icon) for icon in np.ascontiguousarray(icons[:, :, ::-1])], np.uint64)
+        return _Looks(hashes, mirrored, np.stack([_structure(icon, ICON_SIDE).astype(np.float16) for icon in icons]))
+
+    def candidates(self, start: int, stop: int) -> _Candidates:
+        """All pairs of one of these rows and a later image that are worth aligning; tiles keep the memory small."""
+        tiles = [self._tile(start, stop, column) for column in range(start, len(self.hashes), _COLUMNS_AT_ONCE)]
+        parts = [[getattr(tile, field.name) for tile in tiles] for field in fields(_Candidates)]
+        return _Candidates(*(np.concatenate(part) for part in parts))
+
+    def _tile(self, start: int, stop: int, column: int) -> _Candidates:
+        rows, columns = slice(start, stop), slice(column, column + _COLUMNS_AT_ONCE)
+        one = self.structures[rows].astype(np.float32)
+        other = self.structures[columns].astype(np.float32).reshape(-1, ICON_SIDE**2).T
+        as_is, flipped = (way.reshape(len(one), -1) @ other / ICON_SIDE**2 for way in (one, one[:, :, ::-1]))
+        hashes = self.hashes[rows, None]
+        near = np.bitwise_count(hashes ^ self.hashes[None, columns]) <= LARGEST_DISTANCE
+        near |= np.bitwise_count(hashes ^ self.mirrored[None, columns]) <= LARGEST_DISTANCE
+        best = np.maximum(as_is, flipped)
+        first, second = np.nonzero(near & (best > WORTH_ALIGNING))
+        found = _Candidates(first + start, second + column, best[first, second], (flipped > as_is)[first, second])
+        return found.take(found.first < found.second)
+
+
+def _pairs_of(
+    first: int, candidates: _Candidates, icons: npt.NDArray[np.uint8], partners_of: Callable[[int], Flags]
+) -> Iterator[tuple[int, int]]:
+    """The pairs of one image whose icons align."""
+    tries = 0
+    candidates = candidates.take(partners_of(first)[candidates.second])
+    while len(candidates.second) and tries < MOST_TRIES:
+        tries += 1
+        second, is_flipped = int(candidates.second[0]), bool(candidates.is_flipped[0])
+        candidates = candidates.take(np.arange(1, len(candidates.second)))
+        other = np.ascontiguousarray(icons[second][:, ::-1]) if is_flipped else icons[second]
+        if _aligned_correlation(icons[first], other, ICON_SIDE) > WORTH_OPENING:
+            yield first, second
+            candidates = candidates.take(partners_of(first)[candidates.second])
 
 
 def likeness(one_HW: ImageHW, other_HW: ImageHW) -> float:
@@ -80,22 +152,13 @@ def likeness(one_HW: ImageHW, other_HW: ImageHW) -> float:
     return max(_aligned_correlation(one_HW, way, _ALIGNED_SIDE) for way in ways)
 
 
-def _icon_correlations(
-    structures: npt.NDArray[np.float16], pairs_N2: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Of each pair of icons, as they are and with the second one mirrored."""
-    one, other = (structures[pairs_N2[:, column]].astype(np.float32) for column in (0, 1))
-    ways = ((one * way).mean(axis=(1, 2)) for way in (other, other[:, :, ::-1]))
-    as_is_N, flipped_N = (np.asarray(way, np.float32) for way in ways)
-    return as_is_N, flipped_N
-
-
 def _aligned_correlation(one_HW: ImageHW, other_HW: ImageHW, side: int) -> float:
     """After the affine movement that fits best (Evangelidis & Psarakis 2008, ECC)."""
     one, other = (_structure(image, side) for image in (one_HW, other_HW))
     start, everywhere = np.eye(2, 3, dtype=np.float32), np.ones(one.shape, np.uint8)
+    until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS[side], 1e-4)
     try:
-        correlation, movement = cv2.findTransformECC(one, other, start, cv2.MOTION_AFFINE, _ITERATIONS, everywhere, 1)
+        correlation, movement = cv2.findTransformECC(one, other, start, cv2.MOTION_AFFINE, until, everywhere, 1)
     except cv2.error:  # it does not converge: they have nothing in common
         return 0.0
     return float(correlation) if np.abs(movement - np.eye(2, 3)).max() <= _FARTHEST_SHIFT * side else 0.0

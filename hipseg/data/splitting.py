@@ -115,12 +115,15 @@ def _read_folds(root: Path) -> dict[str, Any]:
 def groups_of(root: Path, facts: Sequence[CaseFacts], *, by_device: bool) -> list[int]:
     """What must not be parted: a patient under any spelling, a clip, equal and nearly identical frames; a device."""
     keys = [_keys(fact.case, by_device) for fact in facts]
+    group_N = np.array(join_groups(keys))
     pairs = []
-    for first, second in close_pairs(np.stack([fact.icon for fact in facts])):
+    for first, second in close_pairs(
+        np.stack([fact.icon for fact in facts]), lambda position: group_N != group_N[position]
+    ):
         one, other = facts[first].case, facts[second].case
-        known = set(keys[first]) & set(keys[second])
-        if known or likeness(read_image(root, one), read_image(root, other)) >= NEARLY_IDENTICAL:
+        if likeness(read_image(root, one), read_image(root, other)) >= NEARLY_IDENTICAL:
             pairs.append((first, second))
+            group_N[group_N == group_N[second]] = group_N[first]
     return join_groups(keys, pairs)
 
 

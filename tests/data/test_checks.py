@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hip_scenes import hip_scene, read_records, write_hips, write_records
 
 from hipseg.cli.main import execute
-from hipseg.data.checks import RULES, check_dataset, fix_dataset
-from hipseg.data.likeness import NEARLY_IDENTICAL, likeness
+from hipseg.data.checks import RULES, across, check_dataset, fix_dataset
+from hipseg.data.likeness import MOST_TRIES, NEARLY_IDENTICAL, close_pairs, icon_of, likeness
 from hipseg.data.reading import load_dataset, read_labels
 from hipseg.io.masks import encode_mask
 
@@ -330,3 +332,24 @@ def test_likeness_knows_the_same_frame_again_and_no_other() -> None:
     for again in (darker, jpeg, image_HW[:, ::-1], image_HW[5:, 6:], cv2.resize(image_HW, (160, 120))):
         assert likeness(image_HW, np.ascontiguousarray(again)) > NEARLY_IDENTICAL
     assert likeness(image_HW, hip_scene(4)[0]) < NEARLY_IDENTICAL
+
+
+def test_a_still_probe_is_compared_in_bounded_work() -> None:
+    """Noise apart all frames are one: every image finds a partner, none more than the limit."""
+    images = np.stack([icon_of(frame_HW) for frame_HW in noisy_frames(40)])
+    pairs = list(close_pairs(images, lambda _position: np.ones(len(images), bool)))
+    assert set(range(len(images))) == {position for pair in pairs for position in pair}
+    assert max(Counter(first for first, _ in pairs).values()) <= MOST_TRIES
+
+
+def test_a_check_that_stops_comparing_says_so(hips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = read_records(hips)
+    cropped_test_image(hips, records[0])
+    monkeypatch.setattr(across, "MOST_COMPARED", 0)
+    assert "too_alike" in {finding.rule for finding in check_dataset(hips).findings}
+
+
+def noisy_frames(count: int) -> Iterator[npt.NDArray[np.uint8]]:
+    rng, still_HW = np.random.default_rng(0), hip_scene(3)[0].astype(np.float32)
+    for _ in range(count):
+        yield np.clip(still_HW + rng.normal(0, 4, still_HW.shape), 0, 255).astype(np.uint8)

@@ -75,6 +75,9 @@ RULES: dict[str, Rule] = {
     "leak_similar": Rule(
         _E, "nearly identical frames in several splits", "give both the same patient and split: hipseg data split"
     ),
+    "too_alike": Rule(
+        _W, "too many frames alike to compare all", "mend the nearly identical ones above, then check again"
+    ),
     "leak_names": Rule(
         _E, "one patient under two names in several splits", "give both the same patient and split: hipseg data split"
     ),
