@@ -126,6 +126,37 @@ def test_a_name_written_into_the_scan_is_blanked(tmp_path: Path) -> None:
     assert not find_lettering(pixels, ScanRegion(120, 90, 320, 240, "user")).rows
 
 
+def test_letters_that_reach_over_the_border_of_the_scan_are_blanked(tmp_path: Path) -> None:
+    image_HW = screen()
+    cv2.putText(image_HW, "Name: MUSTERMANN", (434, 130), 0, 0.4, 230, 1, cv2.LINE_AA)
+    source = named_dicom(tmp_path / "a.dcm", image_HW[None])
+    assert execute(["data", "deidentify", str(source), "--out", str(tmp_path / "out")]) == 0
+    pixels = pydicom.dcmread(tmp_path / "out" / "recording_0001.dcm").pixel_array
+    assert pixels[118:133, 434:].max() == 0
+    assert pixels[200:320, 130:430].any()
+
+
+def test_two_initials_on_bright_tissue_are_not_let_through() -> None:
+    image_HW = np.random.default_rng(0).integers(60, 110, (300, 400)).astype(np.uint8)
+    image_HW = cv2.GaussianBlur(image_HW, (7, 5), 0)
+    assert not find_lettering(image_HW, ScanRegion(0, 0, 400, 300, "user")).rows
+    cv2.putText(image_HW, "EM", (150, 120), 0, 0.6, 220, 1, cv2.LINE_AA)
+    (row, *_) = find_lettering(image_HW, ScanRegion(0, 0, 400, 300, "user")).rows
+    assert row.x <= 150
+    assert row.y <= 106
+    assert row.x + row.width >= 180
+    assert row.y + row.height >= 120
+
+
+@pytest.mark.parametrize("recording", [0, 1])
+def test_real_screens_lose_the_letters_at_the_scans_edge(tmp_path: Path, shared_data: Path, recording: int) -> None:
+    source = sorted((shared_data / "dicom").glob("*.dcm"))[recording]
+    assert execute(["data", "deidentify", str(source), "--out", str(tmp_path / "out")]) == 0
+    pixels = pydicom.dcmread(tmp_path / "out" / "recording_0001.dcm").pixel_array
+    assert pixels[66:205, 1703:].max() < 40  # "ID", "Name" and "Gender" begin here, upon the scan's last columns
+    assert pixels[300:1400, 400:1700].mean() > 20
+
+
 def test_pictures_and_videos_lose_banner_and_metadata(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     cv2.imwrite(str(tmp_path / "in" / "MUSTERMANN.png"), screen())

@@ -14,6 +14,7 @@ from hipseg.frame import ScanRegion
 from hipseg.io.scan_region import clipped, find_scan_region
 
 _SMALLEST_COMMON_SHARE = 0.5
+_LARGEST_BLANKED_SHARE = 0.25  # more than text ever takes: colour flow was taken for letters
 
 Picture = npt.NDArray[Any]
 
@@ -37,6 +38,13 @@ class Kept:
         for box in self.blanked:
             cleaned[box.y : box.y + box.height, box.x : box.x + box.width] = black
         return cleaned
+
+    def blanked_share(self) -> float:
+        """The part of the scan that is blanked, 0-1."""
+        covered_HW = np.zeros((self.region.y + self.region.height, self.region.x + self.region.width), np.bool_)
+        for box in self.blanked:
+            covered_HW[box.y : box.y + box.height, box.x : box.x + box.width] = True
+        return float(covered_HW[self.region.slices].mean())
 
 
 @dataclass(slots=True)
@@ -73,12 +81,16 @@ def decide(
     region = _region(survey.brightest, where, declared, given)
     lettering = find_lettering(survey.darkest, region)
     kept = Kept(region, lettering.rows)
-    left_HW = np.asarray(kept.apply(survey.darkest), np.uint8)
-    left = find_lettering(left_HW, region)
-    if (lettering.is_doubtful or left.rows) and not reviewed:
-        what = f"{lettering.num_doubtful} marks inside the scan may be letters"
+    # Where text was found, a single mark beside it is no chance.
+    left = find_lettering(np.asarray(kept.apply(survey.darkest), np.uint8), region) if lettering.rows else lettering
+    is_doubtful = left.is_doubtful or bool(lettering.has_text and (left.has_text or left.num_doubtful))
+    if is_doubtful and not reviewed:
+        what = f"{left.num_doubtful} marks inside the scan may be letters"
         mend = "look at it; blank what they are with a smaller --region, or add --reviewed when they are not"
         raise SourceError(f"not sure: {what}", where=where, mend=mend)
+    if kept.blanked_share() > _LARGEST_BLANKED_SHARE:
+        what = "not sure: so much of the scan looks like text that little would be left"
+        raise SourceError(what, where=where, mend="blank the text with a smaller --region")
     return kept
 
 
