@@ -8,6 +8,7 @@ from hipseg.cli.data.checking import check
 from hipseg.cli.data.deidentifying import deidentify
 from hipseg.cli.data.importing import import_, list_
 from hipseg.cli.data.previewing import preview
+from hipseg.cli.data.pseudo_labelling import pseudo_label
 from hipseg.cli.data.reporting import report
 from hipseg.cli.data.splitting import split
 
@@ -20,3 +21,4 @@ data.command("deidentify")(deidentify)
 data.command("split")(split)
 data.command("preview")(preview)
 data.command("report")(report)
+data.command("pseudo-label")(pseudo_label)
