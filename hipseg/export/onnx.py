@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -20,7 +22,8 @@ from hipseg.export.verify import Parity, check_parity
 from hipseg.io.writing import write_atomically
 from hipseg.models.convolutions import fold
 from hipseg.models.outputs import NUM_OUTPUT_CHANNELS
-from hipseg.runtime.contract import INPUT_IMAGE, METADATA_KEY, OUTPUTS, ModelContract
+from hipseg.models.recurrent import state_shapes
+from hipseg.runtime.contract import INPUT_IMAGE, METADATA_KEY, ModelContract
 
 EXAMPLE_SHAPE = (2, 301, 403)
 """No two axes equal and none special, so that the tracer takes none of them for a constant."""
@@ -31,7 +34,7 @@ def export_model(network: nn.Module, contract: ModelContract, path: str | Path) 
 
     Args:
         network: as `models.outputs` describes; exported in evaluation mode and folded (`models.convolutions.fold`).
-        contract: goes into the file's metadata.
+        contract: goes into the file's metadata, with the state of a network that has one.
         path: of the file, replaced when it exists.
 
     Returns:
@@ -42,9 +45,10 @@ def export_model(network: nn.Module, contract: ModelContract, path: str | Path) 
         OutputError: the file cannot be written.
     """
     network = fold(network)
+    contract = dataclasses.replace(contract, state=state_shapes(network, contract.grid_size))
     graph = ExportGraph(network, contract.grid_size).eval()
     _check_network(network, contract)
-    content = _serialise(_convert(graph, contract.name), contract)
+    content = _serialise(_convert(graph, contract), contract)
     parity = check_parity(graph, content, contract.name)
     write_atomically(Path(path), content)
     return parity
@@ -64,25 +68,29 @@ def _check_network(network: nn.Module, contract: ModelContract) -> None:
         raise ModelError(f"the network gives {got}", where=contract.name, expected=f"{wanted}")
 
 
-def _convert(graph: ExportGraph, name: str) -> onnx.ModelProto:
+def _convert(graph: ExportGraph, contract: ModelContract) -> onnx.ModelProto:
     any_size = torch.export.Dim.AUTO
+    dynamic_shapes: list[Any] = [dict.fromkeys(range(3), any_size)]
+    if contract.state:
+        dynamic_shapes.append(({0: any_size},) * len(contract.state))
+    state = tuple(torch.zeros(EXAMPLE_SHAPE[0], *shape) for shape in contract.state.values())
     try:
         with _quiet():
             program = torch.onnx.export(
                 graph,
-                (torch.zeros(EXAMPLE_SHAPE, dtype=torch.uint8),),
+                (torch.zeros(EXAMPLE_SHAPE, dtype=torch.uint8), *state),
                 dynamo=True,
                 external_data=False,
-                dynamic_shapes={INPUT_IMAGE: dict.fromkeys(range(3), any_size)},
-                input_names=[INPUT_IMAGE],
-                output_names=list(OUTPUTS),
+                dynamic_shapes=dynamic_shapes,
+                input_names=[INPUT_IMAGE, *contract.state],
+                output_names=list(contract.outputs),
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
         cause = error.__cause__ or error
         raise ModelError(
             f"PyTorch cannot export this network ({str(cause).strip().splitlines()[0]})",
-            where=name,
+            where=contract.name,
             expected="operations that torch.onnx knows, on sizes that stay open",
         ) from error
     assert program is not None

@@ -16,7 +16,8 @@ from torch import Tensor
 from hipseg.errors import ModelError
 from hipseg.export.graph import ExportGraph
 from hipseg.export.landmarks import WINDOW_CELLS
-from hipseg.runtime.contract import INPUT_IMAGE, OUTPUTS
+from hipseg.models.recurrent import state_shapes
+from hipseg.runtime.contract import INPUT_IMAGE, NEXT, OUTPUTS
 
 SHAPES = ((1, 480, 640), (2, 333, 517), (3, 97, 61), (1, 256, 256), (1, 1080, 1920))
 """Images, rows, columns: a usual one, odd ones in batches, upright, smaller than the grid, and full HD."""
@@ -25,11 +26,15 @@ MIN_LABEL_AGREEMENT = 0.999
 MAX_PROBABILITY_DIFFERENCE = 1e-3
 MAX_LANDMARK_DIFFERENCE_CELLS = 0.1
 
+NUM_FRAMES = 4
+"""A network that remembers is compared on the last of so many frames, each side with what it remembers itself."""
+
 _SEED = 20_090
 _TIE = 1e-3
 """Logits closer than this are told apart by rounding alone."""
 
 ImageNHW = npt.NDArray[np.uint8]
+Values = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,16 @@ class Parity:
         probability_difference: largest, of class probabilities, visibilities and view scores.
         landmark_difference_cells: largest, of positions and sigmas, in cells of the grid; landmarks whose heat map has
             two equally high places far apart are left out, because rounding alone decides between them.
+        num_frames: in a row, of which the last is compared; 1 for a network without memory.
+        state_difference: largest, of what is remembered in the end.
     """
 
     shape: tuple[int, int, int]
     label_agreement: float
     probability_difference: float
     landmark_difference_cells: float
+    num_frames: int = 1
+    state_difference: float = 0.0
 
     @property
     def is_close(self) -> bool:
@@ -56,6 +65,7 @@ class Parity:
             self.label_agreement >= MIN_LABEL_AGREEMENT
             and self.probability_difference <= MAX_PROBABILITY_DIFFERENCE
             and self.landmark_difference_cells <= MAX_LANDMARK_DIFFERENCE_CELLS
+            and self.state_difference <= MAX_PROBABILITY_DIFFERENCE
         )
 
 
@@ -111,13 +121,20 @@ def _options() -> Any:
 
 
 def _compare(graph: ExportGraph, session: Any, image_NHW: ImageNHW) -> Parity:
-    with torch.inference_mode():
-        tensor = torch.from_numpy(image_NHW)
-        ours = [output.numpy() for output in graph(tensor)]
-        is_clear_NK = _is_clear(graph.interpretation(tensor).heatmap_logits_NKHW).numpy()
-    theirs = session.run(list(OUTPUTS), {INPUT_IMAGE: image_NHW})
+    shapes = state_shapes(graph.network, graph.grid_size)
+    names = [*OUTPUTS, *(NEXT + name for name in shapes)]
+    our_state = their_state = [np.zeros((len(image_NHW), *shape), np.float32) for shape in shapes.values()]
+    clip = [np.roll(image_NHW, 2 * number, axis=2) for number in range(NUM_FRAMES if shapes else 1)]
+    for frame_NHW in clip:
+        inputs = torch.from_numpy(frame_NHW), *map(torch.from_numpy, our_state)
+        with torch.inference_mode():
+            *ours, state = graph(*inputs)
+            is_clear_NK = _is_clear(graph.interpretation(inputs[0], inputs[1:])[0].heatmap_logits_NKHW).numpy()
+        our_state = [part.numpy() for part in state]
+        theirs = session.run(names, {INPUT_IMAGE: frame_NHW, **dict(zip(shapes, their_state, strict=True))})
+        their_state = theirs[len(OUTPUTS) :]
     labels, probabilities, landmarks, view = (
-        np.abs(one.astype(np.float64) - other) for one, other in zip(ours, theirs, strict=True)
+        _difference(one.numpy(), other) for one, other in zip(ours, theirs, strict=False)
     )
     px_per_cell = max(image_NHW.shape[1:]) / graph.grid_size
     return Parity(
@@ -125,7 +142,13 @@ def _compare(graph: ExportGraph, session: Any, image_NHW: ImageNHW) -> Parity:
         label_agreement=float((labels == 0).mean()),
         probability_difference=float(max(probabilities.max(), landmarks[..., 3].max(), view.max())),
         landmark_difference_cells=float(landmarks[is_clear_NK][:, :3].max(initial=0)) / px_per_cell,
+        num_frames=len(clip),
+        state_difference=max((float(each.max()) for each in map(_difference, our_state, their_state)), default=0.0),
     )
+
+
+def _difference(one: Values, other: Values) -> Values:
+    return np.abs(one.astype(np.float64) - other)
 
 
 def _is_clear(heatmaps_NKHW: Tensor) -> Tensor:
@@ -143,8 +166,8 @@ def _is_clear(heatmaps_NKHW: Tensor) -> Tensor:
 def _disagreement(parity: Parity, name: str) -> ModelError:
     return ModelError(
         f"onnxruntime and PyTorch disagree on {'x'.join(map(str, parity.shape))} images: "
-        f"{parity.label_agreement:.4%} of labels equal, probabilities {parity.probability_difference:.2g} and "
-        f"landmarks {parity.landmark_difference_cells:.2g} cells apart",
+        f"{parity.label_agreement:.4%} of labels equal, probabilities {parity.probability_difference:.2g}, "
+        f"landmarks {parity.landmark_difference_cells:.2g} cells and states {parity.state_difference:.2g} apart",
         where=name,
         expected=f"at least {MIN_LABEL_AGREEMENT:.1%} of labels equal, and numbers within rounding",
         mend="the network holds an operation that is exported wrongly; nothing was written",

@@ -36,6 +36,11 @@ def first_state(network: Recurrent, image: Tensor) -> State:
     return tuple(image.new_zeros(len(image), *shape) for shape in shapes.values())
 
 
+def state_shapes(network: nn.Module, grid_size: int) -> dict[str, tuple[int, int, int]]:
+    """Channels, height and width of each part of a network's state by name; none without a memory."""
+    return dict(network.state_shapes(grid_size)) if isinstance(network, Recurrent) else {}
+
+
 def run_clip(network: nn.Module, clip_NT1SS: Tensor) -> Tensor:
     """The channels of every frame of clips, [N, T, C, S, S]; a network without memory sees each frame alone."""
     if isinstance(network, Recurrent):
@@ -70,7 +75,8 @@ class ConvMemory(nn.Module):
         states = []
         for features_NCHW in features_NTCHW.unbind(1):
             gate, candidate = self.write(torch.cat([features_NCHW, state_NCHW], dim=1)).chunk(2, dim=1)
-            state_NCHW = torch.lerp(state_NCHW, candidate.tanh(), gate.sigmoid())
+            # The state stays in its own precision where the rest is mixed.
+            state_NCHW = torch.lerp(state_NCHW, candidate.tanh().to(state_NCHW), gate.sigmoid().to(state_NCHW))
             states.append(state_NCHW)
         remembered_MCHW = self.read(torch.stack(states, dim=1).flatten(0, 1))
         return torch.relu(features_NTCHW + in_clips(remembered_MCHW, features_NTCHW)), state_NCHW
