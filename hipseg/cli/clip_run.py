@@ -20,8 +20,8 @@ from hipseg.cli.session_record import (
     SessionRecord,
     Software,
 )
-from hipseg.display.report.page import write_report
-from hipseg.display.report.story import SessionStory
+from hipseg.cli.session_report import report_session
+from hipseg.display.report.key_frames import KeyFrames
 from hipseg.errors import HipsegError
 from hipseg.io import SessionFolder, Source, write_json
 from hipseg.io import session_folder as names
@@ -66,7 +66,7 @@ class ClipRun:
         self._replay = ReplaySink(folder.path, pipeline.facts) if request.masks else None
         self._stream = Stream(list(pipeline.stages()))
         self._files = ClipFiles(folder, spec, source.info, request)
-        self._story = SessionStory()
+        self._key_frames = KeyFrames()
         self._write_times = LatencyHistogram()
         self.record = SessionRecord(model.software, source.info, self._stream.latencies)
 
@@ -108,7 +108,7 @@ class ClipRun:
     def _tell(self, work: FrameWork) -> None:
         assert work.guidance is not None
         self.record.count(work)
-        self._story.see(work.guidance, work.picture)
+        self._key_frames.see(work.guidance, work.picture)
 
     def _close(self) -> None:
         self._files.close()
@@ -129,4 +129,4 @@ class ClipRun:
         record = self.record.as_json(state, error)
         write_json(self._folder.file(names.SESSION), record)
         if state != RUNNING:
-            write_report(self._folder.file(names.REPORT), self._story, record)
+            report_session(self._folder, record, self._key_frames)

@@ -10,10 +10,13 @@ from hipseg.cli.clip_files import ClipFiles, record_of
 from hipseg.cli.igtl_output import frame_messages, state_messages
 from hipseg.cli.pipeline import FrameWork
 from hipseg.cli.progress import FrameProgress
+from hipseg.cli.replay_record import ReplaySink
 from hipseg.cli.request import InferenceRequest
 from hipseg.display.live_board import LiveBoard
+from hipseg.display.report.key_frames import KeyFrames
 from hipseg.display.web.server import LiveServer
 from hipseg.guidance.alerts import ActiveAlert, AlertEvent
+from hipseg.guidance.clip import ClipFacts
 from hipseg.guidance.record import alert_record, alert_records
 from hipseg.io import SessionFolder, SourceInfo
 from hipseg.io.igtl.server import IgtlServer
@@ -31,6 +34,7 @@ class LiveOutputs:
     Attributes:
         folder: with the results, None when nothing is recorded.
         recorder: writes them.
+        key_frames: for the report.
         wants_pictures: overlays are to be drawn.
         has_live_view: someone may be looking on.
 
@@ -46,10 +50,18 @@ class LiveOutputs:
         self._igtl = None if live.igtl_port is None else IgtlServer(live.igtl_port)
         self.folder = None if request.out is None else SessionFolder(request.out, request.overwrite)
         self._files = None if self.folder is None else ClipFiles(self.folder, request.spec, info, request)
+        self._replay: ReplaySink | None = None
+        self._wants_replay = request.masks
+        self.key_frames = KeyFrames()
         self._records_pictures = request.overlay and self._files is not None
         self.recorder = Recorder()
         self.has_live_view = self._server is not None
         self.wants_pictures = self._records_pictures or self.has_live_view
+
+    def keep_for_replay(self, facts: ClipFacts) -> None:
+        """Records what guidance sees, if masks are wanted. Raises OutputError."""
+        if self.folder is not None and self._wants_replay:
+            self._replay = ReplaySink(self.folder.path, facts)
 
     @contextlib.contextmanager
     def at_work(self, progress: FrameProgress) -> Iterator[None]:
@@ -86,8 +98,12 @@ class LiveOutputs:
             return
         files, frame, labels_HW = self._files, work.frame, work.segmentation.labels_HW
         line, alerts = {**record_of(work, latency_ms), "live": entry}, alert_records(work.guidance)
+        self.key_frames.see(work.guidance, work.picture)
         self._record_picture(frame.time_s)
         self.recorder.may(lambda: files.write_labels(frame, labels_HW))
+        replay = self._replay
+        if replay is not None:
+            self.recorder.may(lambda: replay.write(work))
         self.recorder.must(lambda: files.write_records(line, alerts))
 
     def set_state(
@@ -116,8 +132,9 @@ class LiveOutputs:
 
     def close(self) -> None:
         """Closes the files. Raises OutputError."""
-        if self._files is not None:
-            self._files.close()
+        for part in (self._replay, self._files):
+            if part is not None:
+                part.close()
 
     def _record_picture(self, time_s: float) -> None:
         """Records what the display shows now, with guidance or without."""

@@ -19,6 +19,7 @@ from hipseg.cli.pipeline import FrameWork, Pipeline
 from hipseg.cli.progress import FrameProgress
 from hipseg.cli.request import InferenceRequest
 from hipseg.cli.session_record import COMPLETE, FAILED, INTERRUPTED, RECORD, RUNNING, SessionRecord
+from hipseg.cli.session_report import report_session
 from hipseg.errors import HipsegError, SourceError
 from hipseg.guidance.technical import TechnicalMonitor
 from hipseg.io import Source, open_source, write_json
@@ -73,6 +74,7 @@ class LiveRun:
             model.session, config, info, overlay=self.outputs.wants_pictures, display=request.settings.display,
             technical=lambda: self._monitor.active,
         )  # fmt: skip
+        self.outputs.keep_for_replay(pipeline.facts)
         self._stream = Stream(list(pipeline.stages()), on_stage=self._watch.stage_begun)
         self._feed = LiveFeed(source, None if self._is_replay else self._reopen, self._limits, self._watch)
         self._worker = LiveWorker(self._feed.slot, self._work, self._watch)
@@ -216,4 +218,7 @@ class LiveRun:
             "pictures_not_recorded": self.outputs.recorder.num_left_out,
         }
         self.record.live = self._live.as_json(counts, self.record.info.counts)
-        write_json(self.outputs.folder.file(names.SESSION), self.record.as_json(state, error))
+        record = self.record.as_json(state, error)
+        write_json(self.outputs.folder.file(names.SESSION), record)
+        if state != RUNNING:
+            report_session(self.outputs.folder, record, self.outputs.key_frames)

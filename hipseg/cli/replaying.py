@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from typing import Any
 from hipseg import __version__
 from hipseg.cli.replay_record import GuidanceInput, read_clip_facts, read_inputs
 from hipseg.cli.settings import Settings, changed_settings, read_settings
+from hipseg.cli.told_besides import ToldBesides, technical_alerts
 from hipseg.display.report.page import write_report
 from hipseg.display.report.story import SessionStory
 from hipseg.errors import SourceError
 from hipseg.guidance.clip import ClipGuidance
 from hipseg.guidance.engine import Guidance
 from hipseg.guidance.record import alert_records, frame_record
-from hipseg.io import JsonLinesSink, SessionFolder, write_json
+from hipseg.guidance.technical import by_urgency
+from hipseg.io import JsonLinesSink, SessionFolder, read_json_lines, write_json
 from hipseg.io import session_folder as names
 
 _OUT = "replayed"
@@ -97,23 +100,47 @@ def read_session(folder: Path) -> dict[str, Any]:
 def _replay_clip(request: ReplayRequest, session: Path, out: Path, record: dict[str, Any]) -> Replayed:
     facts = read_clip_facts(session)
     settings = read_settings(request.config, [*_assignments(record), *request.assignments])
-    latencies = _latencies(session / names.FRAMES)
+    recorded = read_json_lines(session / names.FRAMES)
+    besides = ToldBesides(read_json_lines(session / names.ALERTS))
     folder = SessionFolder(out, request.overwrite)
-    story, alerts, views = SessionStory(), Counter[str](), Counter[str]()
+    story, alerts = SessionStory(), Counter[str]()
     with JsonLinesSink(folder.file(names.FRAMES)) as frames, JsonLinesSink(folder.file(names.ALERTS)) as events:
-        steps = _guided(read_inputs(session), ClipGuidance(settings.guidance, facts))
-        for guidance, latency_ms in zip(steps, latencies, strict=False):
-            for line in alert_records(guidance):
-                events.write(line)
-            frames.write({**frame_record(guidance), "latency_ms": latency_ms})
-            story.see(guidance)
-            views[guidance.view.state.value] += 1
-            alerts.update(event.alert.id for event in guidance.events if event.event == "raised")
-    counts = {"alert_counts": dict(sorted(alerts.items())), "view_counts": dict(views)}
+        for guidance in _guided(read_inputs(session), ClipGuidance(settings.guidance, facts)):
+            before = _recorded_line(recorded, guidance.frame, session)
+            for line in (*besides.before(guidance.frame), *alert_records(guidance)):
+                _write_alert(line, events, story, alerts)
+            frame = _line_again(guidance, before, settings)
+            frames.write(frame)
+            story.see_record(frame)
+            story.key_frames.see(guidance)
+        for line in besides.rest():
+            _write_alert(line, events, story, alerts)
+    counts = {"alert_counts": dict(sorted(alerts.items())), "view_counts": dict(Counter(story.view))}
     now = {**record, **_origin(settings), **counts, "frame_count": story.frame_count}
     write_json(folder.file(names.SESSION), now)
     write_report(folder.file(names.REPORT), story, now)
     return Replayed(folder.path, story.frame_count, dict(record.get("alert_counts") or {}), now["alert_counts"])
+
+
+def _write_alert(line: Mapping[str, Any], sink: JsonLinesSink, story: SessionStory, counts: Counter[str]) -> None:
+    sink.write(line)
+    story.see_alert(line)
+    counts[line["id"]] += line["event"] == "raised"
+
+
+def _line_again(guidance: Guidance, before: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """A replay is no measurement of time and watches no source: what was said of those is kept."""
+    alerts = by_urgency((*guidance.alerts, *technical_alerts(before, settings.guidance.alerts)))
+    kept = {key: before[key] for key in ("latency_ms", "live") if key in before}
+    return {**frame_record(dataclasses.replace(guidance, alerts=alerts)), **kept}
+
+
+def _recorded_line(lines: Iterator[dict[str, Any]], frame: int, session: Path) -> dict[str, Any]:
+    """A frame's own line. Frames whose masks a slow disk could not take are passed over."""
+    for line in lines:
+        if line.get("frame") == frame:
+            return line
+    raise SourceError(f"holds no record of frame {frame}", where=session / names.FRAMES)
 
 
 def _guided(inputs: Iterable[GuidanceInput], clip: ClipGuidance) -> Iterator[Guidance]:
@@ -137,16 +164,3 @@ def _origin(settings: Settings) -> dict[str, Any]:
         "replayed": True,
         "state": "complete",
     }
-
-
-def _latencies(path: Path) -> Iterator[Any]:
-    """Of every recorded frame: a replay is no measurement of time, and keeps what was measured."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise SourceError(f"can't be read ({error.strerror})", where=path) from error
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield json.loads(line)["latency_ms"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise SourceError(f"line {number} is no record of a frame", where=path) from error

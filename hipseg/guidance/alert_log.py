@@ -21,12 +21,14 @@ class LoggedAlert:
         raised_s: source time at which it was raised first.
         cleared_s: source time at which it was cleared, None while it stands.
         acknowledged: someone has taken note.
+        acknowledged_s: source time at which someone last did, where it is known.
     """
 
     alert: ActiveAlert
     raised_s: float
     cleared_s: float | None = None
     acknowledged: bool = False
+    acknowledged_s: float | None = None
 
     @property
     def stands(self) -> bool:
@@ -60,7 +62,9 @@ class AlertLog:
         """Takes what became of alerts in a frame."""
         for event in events:
             standing = self._standing(event.alert.id)
-            if event.event == "cleared":
+            if event.event == "acknowledged":
+                self.acknowledge(event.alert.id, time_s)
+            elif event.event == "cleared":
                 if standing is not None:
                     self._entries[standing] = replace(self._entries[standing], cleared_s=time_s)
             elif standing is None:
@@ -68,10 +72,12 @@ class AlertLog:
             else:  # Raised again while it stands: it has become more urgent, and sounds again.
                 self._entries[standing] = replace(self._entries[standing], alert=event.alert, acknowledged=False)
 
-    def acknowledge(self, alert_id: str | None = None) -> None:
-        """Takes note of an alert, or of all."""
+    def acknowledge(self, alert_id: str | None = None, time_s: float | None = None) -> None:
+        """Takes note of an alert, or of all, at a source time."""
         self._entries = [
-            replace(entry, acknowledged=True) if alert_id in (None, entry.alert.id) else entry
+            replace(entry, acknowledged=True, acknowledged_s=time_s)
+            if alert_id in (None, entry.alert.id) and not entry.acknowledged
+            else entry
             for entry in self._entries
         ]
 

@@ -38,10 +38,10 @@ class ActiveAlert:
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """An alert raised, changed to a higher priority (raised again), or cleared."""
+    """An alert raised, changed to a higher priority (raised again), cleared, or taken note of by someone."""
 
     alert: ActiveAlert
-    event: Literal["raised", "cleared"]
+    event: Literal["raised", "cleared", "acknowledged"]
 
 
 class AlertMonitor:

@@ -5,7 +5,7 @@ from hipseg.io.dicom.segmentation import SegmentationDicomSink, write_segmentati
 from hipseg.io.masks import MaskSink
 from hipseg.io.open import is_live_spec, open_source
 from hipseg.io.profile import apply_profile, write_profile
-from hipseg.io.records import JsonLinesSink, write_json
+from hipseg.io.records import JsonLinesSink, read_json_lines, write_json
 from hipseg.io.scan_region import find_scan_region
 from hipseg.io.session_folder import SessionFolder
 from hipseg.io.source import Source, SourceInfo, SourceOptions
@@ -28,6 +28,7 @@ __all__ = [
     "list_clips",
     "open_source",
     "parse_spacing",
+    "read_json_lines",
     "write_json",
     "write_profile",
     "write_segmentation_dicom",

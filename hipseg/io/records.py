@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from hipseg.errors import OutputError
+from hipseg.errors import OutputError, SourceError
 from hipseg.io.writing import output_errors, write_atomically
 
 
@@ -23,6 +23,32 @@ def write_json(path: str | Path, record: Mapping[str, Any]) -> None:
     """
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
     write_atomically(Path(path), (text + "\n").encode())
+
+
+def read_json_lines(path: str | Path) -> Iterator[dict[str, Any]]:
+    """The records of a file of JSON lines.
+
+    Raises:
+        SourceError: the file cannot be read, or a line is no JSON object.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                yield _record(line, number, path)
+    except OSError as error:
+        if isinstance(error, SourceError):
+            raise
+        raise SourceError(f"can't be read ({error.strerror})", where=path) from error
+
+
+def _record(line: bytes, number: int, path: str | Path) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"line {number} is no JSON", where=path) from error
+    if not isinstance(record, dict):
+        raise SourceError(f"line {number} holds a JSON {type(record).__name__}", where=path, expected="an object")
+    return record
 
 
 class JsonLinesSink:

@@ -78,7 +78,7 @@ def test_a_replay_gives_the_results_of_the_contract(house: Path, tmp_path: Path)
     out = tmp_path / "out"
     assert infer(house, f"replay:{house / 'needle.dcm'}", out, "--masks", *PATIENT, AT_ONCE) == 0
     assert {path.name for path in out.iterdir()} == {
-        "session.json", "frames.jsonl", "alerts.jsonl", "overlay.mp4", "masks",
+        "session.json", "frames.jsonl", "alerts.jsonl", "overlay.mp4", "masks", "replay", "report.html",
     }  # fmt: skip
     records, session = lines(out / "frames.jsonl"), summary(out)
     assert session["state"] == "complete"
@@ -97,6 +97,24 @@ def test_a_replay_gives_the_results_of_the_contract(house: Path, tmp_path: Path)
     with av.open(str(out / "overlay.mp4")) as video:
         times_s = [float(frame.time or 0) for frame in video.decode(video=0)]
     assert times_s == pytest.approx([record["time_s"] for record in records], abs=0.002)
+
+
+def test_a_live_session_has_a_report_and_can_be_replayed(house: Path, tmp_path: Path) -> None:
+    slow = [f"guidance.live.low_rate_{key}" for key in ("hz=900", "clear_hz=901", "after_s=0.1")]
+    out, limits = tmp_path / "out", [*PATIENT, AT_ONCE, *slow]
+    arguments = ["--masks", "--loop", "--duration", "1.5"]
+    assert infer(house, f"replay:{house / 'needle.dcm'}", out, *arguments, *limits) == 0
+    assert "low_frame_rate" in {line["id"] for line in lines(out / "alerts.jsonl")}
+    page = (out / "report.html").read_text()
+    assert all(words in page for words in ("Closest to a vessel", "The source", "Low frame rate", "low rate"))
+    assert page.count("data:image/jpeg") >= 2
+    assert len(lines(out / "replay" / "inputs.jsonl")) + summary(out)["live"]["pictures_not_recorded"] >= len(
+        lines(out / "frames.jsonl")
+    )
+    assert execute(["replay", str(out), "--out", str(tmp_path / "again")]) == 0
+    if summary(out)["live"]["pictures_not_recorded"] == 0:
+        for name in ("frames.jsonl", "alerts.jsonl"):
+            assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
 
 
 def test_an_image_that_stands_still_is_frozen(house: Path, tmp_path: Path) -> None:
@@ -181,7 +199,8 @@ def test_a_few_frames_a_second_are_a_low_rate_and_never_current(house: Path, tmp
         assert infer(house, f"igtl://127.0.0.1:{port}", out, "--duration", "1.6", "--no-overlay", *limits) == 0
     assert events(out, "low_frame_rate") == ["raised"]
     assert events(out, "stale_frame") == ["raised"]
-    assert not any(record["live"]["guidance_shown"] for record in lines(out / "frames.jsonl")[1:])
+    (old_s,) = [line["time_s"] for line in lines(out / "alerts.jsonl") if line["id"] == "stale_frame"]
+    assert not any(one["live"]["guidance_shown"] for one in lines(out / "frames.jsonl") if one["time_s"] > old_s)
 
 
 def test_a_source_that_changes_its_size_depth_and_scale(house: Path, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from hipseg.anatomy import STRUCTURES, SafetyRole
-from hipseg.display.report.story import MEASUREMENTS, KeyFrame, SessionStory
+from hipseg.display.report.key_frames import KeyFrame
+from hipseg.display.report.story import MEASUREMENTS, SessionStory
 from hipseg.display.report.timeline import draw_timeline
 from hipseg.pages import Page
 
@@ -40,6 +41,8 @@ def write_report(path: Path, story: SessionStory, record: Mapping[str, Any]) -> 
         _key_frames(page, story)
         _measurements(page, story)
     _not_assessed(page, story)
+    if "live" in record:
+        _live(page, record["live"], record.get("dropped_frames"))
     _software(page, record)
     page.write(path)
 
@@ -72,12 +75,14 @@ def _alerts(page: Page, story: SessionStory) -> None:
     rows = [
         (
             entry.alert.message, entry.alert.priority.value, f"{entry.raised_s:.2f}",
-            None if entry.cleared_s is None else f"{entry.cleared_s:.2f}",
+            _seconds(entry.cleared_s), _seconds(entry.acknowledged_s),
             _number(entry.alert.value), _number(entry.alert.threshold),
         )
         for entry in story.log.entries
     ]  # fmt: skip
-    section.table(("Alert", "Priority", "Raised at s", "Cleared at s", "Value when raised", "Threshold"), rows)
+    section.table(
+        ("Alert", "Priority", "Raised at s", "Cleared at s", "Noted at s", "Value when raised", "Threshold"), rows
+    )
 
 
 def _key_frames(page: Page, story: SessionStory) -> None:
@@ -149,6 +154,32 @@ def _gaps(story: SessionStory) -> Iterator[tuple[str, str]]:
             yield f"Alert: {alert_id.replace('_', ' ')}", _of_frames(count / total)
 
 
+def _live(page: Page, live: Mapping[str, Any], dropped_frames: object) -> None:
+    section = page.section(
+        "The source", "Frames that came while another was worked on were left out: the newest goes first."
+    )
+    age = live["age_ms"]
+    rows = [
+        ("Frames that came in", live["frames_in"]),
+        ("Left out", dropped_frames),
+        ("Age of a frame when its overlay was ready, median, 95 %, longest", _milliseconds(age, "p50", "p95", "max")),
+        ("Source lost, opened again", f"{live['losses']}, {live['reopened']}"),
+        ("Frames given up", live["failed_frames"]),
+        ("Not recorded since the disk was too slow: pictures, masks", live["pictures_not_recorded"]),
+    ]
+    section.table(("", ""), rows)
+    if live["conditions"]:
+        stood = [
+            (name.replace("_", " "), one["count"], f"{one['seconds']:.1f}") for name, one in live["conditions"].items()
+        ]
+        section.table(("What was wrong", "Times", "Seconds in all"), stood)
+
+
+def _milliseconds(figures: Mapping[str, float | None], *names: str) -> str | None:
+    values = [figures[name] for name in names]
+    return None if None in values else ", ".join(f"{value:.0f} ms" for value in values)
+
+
 def _had_needle(story: SessionStory) -> bool:
     return any(state in ("tracked", "coasting", "lost") for state in story.needle)
 
@@ -185,6 +216,10 @@ _SPREAD_WORDS = {"intra_articular": "seen to widen the recess", "extra_articular
 def _length(values: np.ndarray, reduce: Any) -> str | None:
     value = float(reduce(values))
     return None if np.isnan(value) else "inside" if value < 0 else f"{value:.1f} mm"
+
+
+def _seconds(time_s: float | None) -> str | None:
+    return None if time_s is None else f"{time_s:.2f}"
 
 
 def _number(value: float | None) -> str | None:

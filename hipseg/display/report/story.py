@@ -1,41 +1,28 @@
-"""What a report tells of a session, gathered while its frames pass."""
+"""What a report tells of a session, gathered from the records of its frames: while they pass, or afterwards."""
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from enum import Enum
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hipseg.display.report.key_frames import KeyFrames
+from hipseg.guidance.alert_config import Priority
 from hipseg.guidance.alert_log import AlertLog
-from hipseg.guidance.alerts import AlertEvent
+from hipseg.guidance.alerts import ActiveAlert, AlertEvent
 from hipseg.guidance.engine import Guidance
-from hipseg.guidance.injection import Spread
 from hipseg.guidance.measurements import Measurements
+from hipseg.guidance.record import alert_records, frame_record
 
-Picture = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float64]
+Record = Mapping[str, Any]
 MEASUREMENTS = tuple(entry.name for entry in fields(Measurements))
 """Names of the joint's measures, as they stand in records."""
-
-
-class Moment(Enum):
-    """Frames that are worth a picture."""
-
-    CLOSEST = "Closest to a vessel"
-    PLACED = "Needle placed"
-    INJECTED = "Fluid seen"
-    LAST = "Last frame"
-
-
-class KeyFrame(NamedTuple):
-    """One of them; without a picture where none was drawn."""
-
-    frame: int
-    time_s: float
-    picture_HW3: Picture | None
 
 
 @dataclass
@@ -54,43 +41,63 @@ class SessionStory:
     """
 
     time_s: list[float] = field(default_factory=list)
-    tracks: dict[str, list[float]] = field(default_factory=dict)
+    tracks: dict[str, array[float]] = field(default_factory=dict)
     needle: list[str] = field(default_factory=list)
     view: list[str] = field(default_factory=list)
     spread: list[str] = field(default_factory=list)
-    structures: dict[str, int] = field(default_factory=dict)
-    unknown: dict[str, int] = field(default_factory=dict)
+    structures: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
     log: AlertLog = field(default_factory=AlertLog)
-    key_frames: dict[Moment, KeyFrame] = field(default_factory=dict)
+    key_frames: KeyFrames = field(default_factory=KeyFrames)
     with_scale: int = 0
     with_doppler: int = 0
-    _closest_mm: float = np.inf
+
+    @classmethod
+    def of_records(cls, frames: Iterable[Record], alerts: Iterable[Record], key_frames: KeyFrames) -> SessionStory:
+        """The story of a session that was recorded.
+
+        Args:
+            frames, alerts: lines of its frames.jsonl and alerts.jsonl.
+            key_frames: chosen while it went on.
+        """
+        story = cls(key_frames=key_frames)
+        for record in frames:
+            story.see_record(record)
+        for record in alerts:
+            story.see_alert(record)
+        return story
 
     @property
     def frame_count(self) -> int:
         """Frames so far."""
         return len(self.time_s)
 
-    def see(self, guidance: Guidance, picture_HW3: Picture | None = None) -> None:
-        """Takes a frame and its overlay, if one was drawn."""
-        self._choose(guidance, picture_HW3)
-        self.time_s.append(guidance.time_s)
-        for name, value in _numbers(guidance).items():
-            self.tracks.setdefault(name, []).append(np.nan if value is None else float(value))
-        self.needle.append("withdrawn" if guidance.needle is None else guidance.needle.state.value)
-        self.view.append(guidance.view.state.value)
-        self.spread.append("unknown" if guidance.injection.spread is None else guidance.injection.spread.value)
-        self.see_alerts(guidance.events, guidance.time_s)
-        self.with_scale += guidance.plane.scale_known
-        self.with_doppler += guidance.doppler is not None or bool(guidance.flow)
-        for name, finding in guidance.structures.items():
-            self.structures[name] = self.structures.get(name, 0) + finding.present
-        for alert_id in guidance.unknown_alerts:
-            self.unknown[alert_id] = self.unknown.get(alert_id, 0) + 1
+    def see(self, guidance: Guidance) -> None:
+        """Takes a frame."""
+        self.see_record(frame_record(guidance))
+        for record in alert_records(guidance):
+            self.see_alert(record)
+        self.key_frames.see(guidance)
 
-    def see_alerts(self, events: tuple[AlertEvent, ...], time_s: float) -> None:
-        """Takes what became of alerts; those about the machine come apart from frames."""
-        self.log.see(events, time_s)
+    def see_record(self, record: Record) -> None:
+        """Takes a frame's line of frames.jsonl."""
+        spread = record["injection"]["spread"]
+        self.time_s.append(record["time_s"])
+        for name, value in _numbers(record).items():
+            self.tracks.setdefault(name, array("d")).append(np.nan if value is None else value)
+        self.needle.append(record["needle"]["state"] or "withdrawn")
+        self.view.append(record["view"]["state"])
+        self.spread.append("unknown" if spread is None else spread)
+        self.with_scale += record["spacing_mm"] is not None
+        self.with_doppler += record["doppler"]["note"] is not None or bool(record["doppler"]["flow"])
+        self.structures.update(name for name, finding in record["structures"].items() if finding["present"])
+        self.unknown.update(record["alerts_unknown"])
+
+    def see_alert(self, record: Record) -> None:
+        """Takes a line of alerts.jsonl."""
+        message, value, threshold = record["message"], record["value"], record["threshold"]
+        alert = ActiveAlert(record["id"], Priority(record["priority"]), message, value, threshold)
+        self.log.see([AlertEvent(alert, record["event"])], record["time_s"])
 
     def track(self, name: str) -> Values:
         """Numbers of a track."""
@@ -100,35 +107,16 @@ class SessionStory:
         """Of the frames in one of some states."""
         return sum(state in wanted for state in states) / max(len(states), 1)
 
-    def _choose(self, guidance: Guidance, picture_HW3: Picture | None) -> None:
-        this = KeyFrame(guidance.frame, guidance.time_s, picture_HW3)
-        self.key_frames[Moment.LAST] = this
-        clearance = nearest_vessel(guidance)
-        if clearance is not None and clearance < self._closest_mm:
-            self._closest_mm = clearance
-            self.key_frames[Moment.CLOSEST] = this
-        if guidance.injection.placed:
-            self.key_frames.setdefault(Moment.PLACED, this)
-        if guidance.injection.spread in (Spread.INTRA_ARTICULAR, Spread.EXTRA_ARTICULAR):
-            self.key_frames.setdefault(Moment.INJECTED, this)
 
-
-def nearest_vessel(guidance: Guidance) -> float | None:
-    """From the tip, mm."""
-    known = (guidance.distances.tip_to_artery, guidance.distances.tip_to_vein)
-    return min((value for value in known if value is not None), default=None)
-
-
-def _numbers(guidance: Guidance) -> dict[str, float | None]:
-    distances, sigma = guidance.distances, guidance.measurements_sigma
-    measured = {name: getattr(guidance.measurements, name) for name in MEASUREMENTS}
-    doubts = {f"{name}_sigma": getattr(sigma, name) for name in MEASUREMENTS}
+def _numbers(record: Record) -> dict[str, float | None]:
+    distances, sigma = record["distances_mm"], record["sigmas"]["measurements"]
+    vessels = (distances["tip_to_artery"], distances["tip_to_vein"])
     return {
-        "tip_to_target": distances.tip_to_target,
-        "tip_to_vessel": nearest_vessel(guidance),
-        "tip_to_nerve": distances.tip_to_nerve,
-        "angle_deg": guidance.angle_deg,
-        "recess_width": guidance.recess.width_mm,
-        **measured,
-        **doubts,
+        "tip_to_target": distances["tip_to_target"],
+        "tip_to_vessel": min((value for value in vessels if value is not None), default=None),
+        "tip_to_nerve": distances["tip_to_nerve"],
+        "angle_deg": record["needle"]["angle_deg"],
+        "recess_width": record["recess"]["width_mm"],
+        **{name: record["measurements"][name] for name in MEASUREMENTS},
+        **{f"{name}_sigma": sigma[name] for name in MEASUREMENTS},
     }
