@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from hipseg import DISCLAIMER, __version__
 from hipseg.export.provenance import VALIDATION
 from hipseg.export.verify import Parity
-from hipseg.runtime.contract import ModelContract
+from hipseg.runtime.contract import NEXT, ModelContract
 from hipseg.runtime.models import CHECKPOINT_FILE, MODEL_FILE, sha256_of
 
 _Row = tuple[object, ...]
@@ -53,6 +53,7 @@ def manifest(release: Release, folder: Path, files: Sequence[str]) -> dict[str, 
         "num_parameters": release.num_parameters,
         "grid_size": release.contract.grid_size,
         "view_thresholds": list(release.contract.view_thresholds),
+        "state": {name: list(shape) for name, shape in release.contract.state.items()},
         "files": {
             name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in files
         },
@@ -93,6 +94,12 @@ def _files(release: Release) -> Iterator[str]:
         f"onnxruntime and PyTorch give at least {agreement:.2%} equal labels at {len(release.parity)} image sizes. "
         f"`{CHECKPOINT_FILE}` holds the weights, to train further: `hipseg train init_from=...`."
     )
+    if contract.state:
+        parts = ", ".join(f"`{name}` ({' x '.join(map(str, shape))})" for name, shape in contract.state.items())
+        yield (
+            f"It remembers the frames before: {parts} go in, zeros for the first frame, and what comes out as "
+            f"`{NEXT}...` goes in with the next one. Compared with PyTorch over {release.parity[0].num_frames} frames."
+        )
     yield f"Classes: {', '.join(contract.classes)}. Landmarks: {', '.join(contract.landmarks)}."
     yield f"A view score below {low:g} means that the image is not recognised, from {high:g} on that it is."
     yield f"Licence: {contract.licence}. Made {contract.created} by hipseg {__version__}, commit {release.commit}."

@@ -23,6 +23,7 @@ from hipseg.export.onnx import export_model
 from hipseg.export.provenance import figures, portable_config, training_data
 from hipseg.io import write_json
 from hipseg.io.writing import output_errors
+from hipseg.models.recurrent import state_shapes
 from hipseg.runtime.contract import ModelContract
 from hipseg.runtime.models import CARD_FILE, CHECKPOINT_FILE, MANIFEST_FILE, MODEL_FILE
 from hipseg.training.checkpoint import find_checkpoint, load_network, read_checkpoint
@@ -46,7 +47,7 @@ def export_run(config: ExportConfig | DictConfig) -> Path:
     target = _checked_target(config)
     notes = _read_notes(config.notes) if config.notes else ""
     network, training = load_network(config.run)
-    contract = _contract(config, training)
+    contract = _contract(config, training, network)
     with _staged(target) as folder:
         release = Release(
             contract=contract,
@@ -80,7 +81,7 @@ def _checked_target(config: Any) -> Path:
     return target
 
 
-def _contract(config: Any, training: DictConfig) -> ModelContract:
+def _contract(config: Any, training: DictConfig, network: nn.Module) -> ModelContract:
     low, high = config.view_thresholds
     step = read_checkpoint(find_checkpoint(config.run)).get("global_step")
     return ModelContract(
@@ -93,6 +94,7 @@ def _contract(config: Any, training: DictConfig) -> ModelContract:
         view_thresholds=(float(low), float(high)),
         training_data=tuple(training_data(training, allow_unknown=config.allow_unknown_data)),
         metrics=figures(config.run, step, list(config.metrics)),
+        state=state_shapes(network, int(training.data.grid_size)),
         created=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         licence=config.licence,
     )
