@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,14 @@ OUTER_DIAMETERS_MM = (0.51, 0.64, 0.72, 0.82, 0.91, 1.27)
 """25, 23, 22, 21, 20 and 18 gauge."""
 
 STEEPEST_DEG, FLATTEST_DEG = 65.0, 8.0
+SEEN_BEFORE_TIP_MM = 10.0
+"""No look changes anything so far before the tip: the side lobes above a steep needle reach 8 mm across it."""
+
+FASTEST_STEP_MM = 1.2
+"""From frame to frame of a clip: 30 mm/s at 25 frames a second, the fastest push in plane."""
+
 NUM_TRIES = 8
+FEWEST_POINTS = 20
 DARKEST_TISSUE = 6.0
 BORDER = cv2.BORDER_REFLECT
 
@@ -52,6 +59,12 @@ class Shaft:
     spacing_mm: tuple[float, float]
     diameter_mm: float
 
+    def withdrawn(self, length_mm: float) -> Shaft:
+        """The needle pulled back, by at most half of what is seen of it."""
+        way_xy = self.entry_xy - self.tip_xy
+        seen_mm = float(np.hypot(*(way_xy * self.spacing_mm[::-1])))
+        return dataclasses.replace(self, tip_xy=self.tip_xy + way_xy * min(length_mm / max(seen_mm, 1e-6), 0.5))
+
     def coordinates_mm(self, shape: tuple[int, ...]) -> tuple[FieldHW, FieldHW]:
         """Of every pixel: how far behind the tip along the shaft, and how far below its axis (across it)."""
         row_mm, column_mm = self.spacing_mm
@@ -64,18 +77,37 @@ class Shaft:
         across = x_mm * np.float32(down[0]) + y_mm * np.float32(down[1])
         return along, across
 
+    def columns(self, width: int) -> slice:
+        """Of an image of this width: from what is seen before the tip to the side where the needle comes in."""
+        before_px = round(SEEN_BEFORE_TIP_MM / self.spacing_mm[1])
+        tip_x = int(self.tip_xy[0])
+        if self.entry_xy[0] > self.tip_xy[0]:
+            return slice(max(tip_x - before_px, 0), width)
+        return slice(0, min(tip_x + before_px + 1, width))
+
+    def seen_from(self, column: int) -> Shaft:
+        """The same needle in an image that begins at this column."""
+        shift = np.array([column, 0.0])
+        return dataclasses.replace(self, tip_xy=self.tip_xy - shift, entry_xy=self.entry_xy - shift)
+
 
 def paint_needle(sample: Sample, rng: Generator) -> Sample:
     """Adds a needle in plane: image, labels, tip and entry. Frames that show one, or have no room, stay as they are."""
-    if (sample.labels_HW == NEEDLE).any() or (sample.landmarks_K3[:2, 2] == IN_IMAGE).any():
-        return sample
-    for _ in range(NUM_TRIES):
-        shaft = _random_shaft(sample, rng)
-        along, across = shaft.coordinates_mm(sample.image_HW.shape)
-        body_HW = (along >= 0) & (np.abs(across) <= shaft.diameter_mm / 2)
-        if _has_room(body_HW, sample):
-            return _with_needle(sample, shaft, along, across, body_HW, rng)
-    return sample
+    shaft = _shaft_with_room(sample, rng)
+    return sample if shaft is None else _with_needle(sample, shaft, rng)
+
+
+def paint_advancing_needle(samples: Sequence[Sample], rng: Generator) -> list[Sample]:
+    """Adds one needle to all frames of a clip, pushed forward from each to the next, or held still now and then."""
+    shaft = _shaft_with_room(samples[-1], rng)
+    if shaft is None or any(_shows_needle(sample) for sample in samples):
+        return list(samples)
+    step_mm, seed = max(float(rng.uniform(-0.2, FASTEST_STEP_MM)), 0.0), int(rng.integers(2**63))
+    moments = zip(samples, reversed(range(len(samples))), strict=True)
+    return [
+        _with_needle(sample, shaft.withdrawn(number * step_mm), np.random.default_rng(seed))
+        for sample, number in moments
+    ]
 
 
 def paint_endless_line(sample: Sample, rng: Generator) -> Sample:
@@ -95,6 +127,21 @@ def paint_endless_line(sample: Sample, rng: Generator) -> Sample:
     return dataclasses.replace(sample, image_HW=_added(sample.image_HW, echo_HW))
 
 
+def _shaft_with_room(sample: Sample, rng: Generator) -> Shaft | None:
+    if _shows_needle(sample):
+        return None
+    behind_bone_HW = _behind_bone(sample.labels_HW)
+    for _ in range(NUM_TRIES):
+        shaft = _random_shaft(sample, rng)
+        if _has_room(shaft, sample.image_HW, behind_bone_HW):
+            return shaft
+    return None
+
+
+def _shows_needle(sample: Sample) -> bool:
+    return bool((sample.labels_HW == NEEDLE).any() or (sample.landmarks_K3[:2, 2] == IN_IMAGE).any())
+
+
 def _random_shaft(sample: Sample, rng: Generator) -> Shaft:
     height, width = sample.image_HW.shape
     row_mm, column_mm = _spacing(sample)
@@ -106,25 +153,45 @@ def _random_shaft(sample: Sample, rng: Generator) -> Shaft:
     return Shaft(tip_xy, entry_xy, (row_mm, column_mm), float(rng.choice(OUTER_DIAMETERS_MM)))
 
 
-def _has_room(body_HW: npt.NDArray[np.bool_], sample: Sample) -> bool:
+def _behind_bone(labels_HW: LabelsHW) -> npt.NDArray[np.bool_]:
+    bone_HW = np.isin(labels_HW, BONES)
+    return np.logical_or.accumulate(bone_HW, axis=0) if bone_HW.any() else bone_HW
+
+
+def _has_room(shaft: Shaft, image_HW: ImageHW, behind_bone_HW: npt.NDArray[np.bool_]) -> bool:
     """Whether there is a shaft to see, through tissue that shows something, and nowhere behind bone."""
-    behind_bone_HW = np.logical_or.accumulate(np.isin(sample.labels_HW, BONES), axis=0)
-    tissue = sample.image_HW[body_HW]
-    return bool(tissue.size > 40 and tissue.mean() > DARKEST_TISSUE and not behind_bone_HW[body_HW].any())
+    height, width = image_HW.shape
+    way = shaft.entry_xy - shaft.tip_xy
+    num_points = max(int(np.abs(way).max()), 1)
+    axis_xy = shaft.tip_xy + np.linspace(0, 1, num_points)[:, None] * way
+    half_rows = shaft.diameter_mm / shaft.spacing_mm[0] / 2
+    x = np.clip(np.rint(axis_xy[:, 0]).astype(np.intp), 0, width - 1)
+    y = np.rint(axis_xy[:, 1] + half_rows * np.array([[-1.0], [0.0], [1.0]])).clip(0, height - 1).astype(np.intp)
+    return bool(
+        num_points >= FEWEST_POINTS and image_HW[y, x].mean() > DARKEST_TISSUE and not behind_bone_HW[y, x].any()
+    )
 
 
-def _with_needle(
-    sample: Sample, shaft: Shaft, along: FieldHW, across: FieldHW, body_HW: npt.NDArray[np.bool_], rng: Generator
-) -> Sample:
-    look = _LOOKS[rng.integers(len(_LOOKS))]
-    echo_HW = look(sample.image_HW, shaft, along, across, rng)
-    shade_HW = 1 - np.float32(rng.uniform(0, 0.3)) * _smooth_step(across / 2) * _smooth_step(along / 3)
-    image_HW = _added(sample.image_HW * shade_HW, echo_HW * _grain(echo_HW.shape, rng))
-    labels_HW: LabelsHW = np.where(body_HW, np.uint8(NEEDLE), sample.labels_HW)
+def _with_needle(sample: Sample, shaft: Shaft, rng: Generator) -> Sample:
+    """The sample with a needle; only the columns from a little before its tip to its entry's side are painted."""
+    columns = shaft.columns(sample.image_HW.shape[1])
+    image_HW, labels_HW = sample.image_HW.copy(), sample.labels_HW.copy()
+    image_HW[:, columns], body_HW = _painted(image_HW[:, columns], shaft.seen_from(columns.start), rng)
+    labels_HW[:, columns][body_HW] = NEEDLE
     landmarks_K3 = sample.landmarks_K3.copy()
     landmarks_K3[LANDMARKS.index("needle_tip")] = (*shaft.tip_xy, IN_IMAGE)
     landmarks_K3[LANDMARKS.index("needle_entry")] = (*shaft.entry_xy, IN_IMAGE)
     return dataclasses.replace(sample, image_HW=image_HW, labels_HW=labels_HW, landmarks_K3=landmarks_K3)
+
+
+def _painted(image_HW: ImageHW, shaft: Shaft, rng: Generator) -> tuple[ImageHW, npt.NDArray[np.bool_]]:
+    """An image with a needle, and the pixels of its body."""
+    along, across = shaft.coordinates_mm(image_HW.shape)
+    look = _LOOKS[rng.integers(len(_LOOKS))]
+    echo_HW = look(image_HW, shaft, along, across, rng)
+    shade_HW = 1 - np.float32(rng.uniform(0, 0.3)) * _smooth_step(across / 2) * _smooth_step(along / 3)
+    body_HW = (along >= 0) & (np.abs(across) <= shaft.diameter_mm / 2)
+    return _added(image_HW * shade_HW, echo_HW * _grain(echo_HW.shape, rng)), body_HW
 
 
 def thin_needle(image_HW: ImageHW, shaft: Shaft, along: FieldHW, across: FieldHW, rng: Generator) -> FieldHW:
