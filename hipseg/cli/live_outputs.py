@@ -79,6 +79,8 @@ class LiveOutputs:
 
     def show(self, work: FrameWork, live: LiveFrame) -> None:
         """Puts a frame's overlay on the display."""
+        assert work.guidance is not None
+        self._board.hear(work.guidance.events, live.frame.time_s)
         if work.picture is not None:
             self._board.show(work.picture, live.frame, live.taken_s)
 
@@ -118,6 +120,8 @@ class LiveOutputs:
             withdrawn: guidance may not be shown.
             frame, time_s: when that is: the newest frame, and the time that has come since.
         """
+        self._board.hear(events, time_s)
+        events = [*events, *self._board.take_notes()]
         has_turned = withdrawn != self._board.is_withdrawn
         self._board.set_state(alerts, withdrawn=withdrawn)
         if self._igtl is not None and (events or has_turned):

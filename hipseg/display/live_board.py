@@ -18,7 +18,9 @@ import numpy.typing as npt
 
 from hipseg.display.withdrawn import draw_withdrawn
 from hipseg.frame import Frame
-from hipseg.guidance.alerts import ActiveAlert
+from hipseg.guidance.alert_config import Priority
+from hipseg.guidance.alert_log import AlertLog, LoggedAlert
+from hipseg.guidance.alerts import ActiveAlert, AlertEvent
 
 _MILLI = 1e3
 _JPEG_QUALITY = 85
@@ -35,6 +37,8 @@ class View:
         taken_s: when that frame came in, monotonic.
         is_current: guidance in it stands; otherwise there is none in it.
         alerts: the technical ones that stand.
+        latched: every alert that stands, or has passed and nobody has taken note of.
+        sounding: the most urgent priority that still sounds.
     """
 
     number: int
@@ -43,6 +47,8 @@ class View:
     taken_s: float
     is_current: bool
     alerts: tuple[ActiveAlert, ...]
+    latched: tuple[LoggedAlert, ...] = ()
+    sounding: Priority | None = None
 
     @cached_property
     def jpeg(self) -> bytes:
@@ -69,6 +75,8 @@ class LiveBoard:
         self._newest: tuple[npt.NDArray[np.uint8], Frame, float] | None = None
         self._alerts: tuple[ActiveAlert, ...] = ()
         self._withdrawn = self._expired = self._closed = False
+        self._log = AlertLog()
+        self._notes: list[AlertEvent] = []
         self._view: View | None = None
 
     def show(self, picture_HW3: npt.NDArray[np.uint8], frame: Frame, taken_s: float) -> None:
@@ -84,6 +92,34 @@ class LiveBoard:
             self._alerts, self._withdrawn = tuple(alerts), withdrawn
             if is_news:
                 self._change()
+
+    def hear(self, events: Sequence[AlertEvent], time_s: float) -> None:
+        """Takes what became of alerts, of guidance and technical ones, at a source time."""
+        if not events:
+            return
+        with self._changed:
+            self._log.see(events, time_s)
+            self._change()
+
+    def acknowledge(self) -> list[ActiveAlert]:
+        """Someone takes note of all alerts there are. They fall silent; those that stand go on standing.
+
+        Returns:
+            Those that nobody had taken note of.
+        """
+        with self._changed:
+            noted = [entry.alert for entry in self._log.latched if not entry.acknowledged]
+            self._log.acknowledge()
+            self._notes += [AlertEvent(alert, "acknowledged") for alert in noted]
+            if noted:
+                self._change()
+            return noted
+
+    def take_notes(self) -> list[AlertEvent]:
+        """What was acknowledged since the last time, for the records."""
+        with self._changed:
+            notes, self._notes = self._notes, []
+            return notes
 
     def view(self, after: int = -1, timeout_s: float = 0.0) -> View | None:
         """What is to be seen now.
@@ -151,4 +187,5 @@ class LiveBoard:
         picture_HW3, frame, taken_s = self._newest
         is_current = not (self._withdrawn or self._expired)
         shown_HW3 = picture_HW3 if is_current else draw_withdrawn(frame, self._alerts)
-        return View(self._number, shown_HW3, frame, taken_s, is_current, self._alerts)
+        log = self._log
+        return View(self._number, shown_HW3, frame, taken_s, is_current, self._alerts, log.latched, log.sounding)

@@ -24,7 +24,7 @@ from hipseg.display.web.server import LiveServer
 from hipseg.display.withdrawn import draw_withdrawn, headline
 from hipseg.errors import UsageError
 from hipseg.frame import Frame, ScanRegion
-from hipseg.guidance.alerts import ActiveAlert
+from hipseg.guidance.alerts import ActiveAlert, AlertEvent
 from hipseg.guidance.config import Priority
 
 REGION = ScanRegion(0, 0, 320, 240, "full")
@@ -241,3 +241,52 @@ def test_a_port_in_use_is_refused_in_one_line() -> None:
 
 def test_only_this_machine_can_look(server: tuple[LiveBoard, str]) -> None:
     assert server[1].startswith("http://127.0.0.1:")
+
+
+NEAR = ActiveAlert("vessel_proximity", Priority.medium, "Vessel near", 2.0, 5.0)
+
+
+def post(address: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    with urllib.request.urlopen(urllib.request.Request(address, b"", headers, method="POST"), timeout=5) as answer:
+        return answer.status, answer.read()
+
+
+def test_taking_note_silences_an_alert_and_leaves_it_standing(server: tuple[LiveBoard, str]) -> None:
+    board, address = server
+    board.show(GUIDED, frame(3), time.monotonic())
+    board.hear([AlertEvent(NEAR, "raised")], 0.3)
+    headers = fetch(address + "frame")[2]
+    assert headers["X-Hipseg-Sounding"] == "medium"
+    assert post(address + "acknowledge", {"X-Hipseg-By-Hand": "1"}) == (200, b'{"acknowledged": ["vessel_proximity"]}')
+    state = json.loads(fetch(address + "state")[1])
+    assert state["sounding"] is None
+    assert [(one["id"], one["stands"], one["acknowledged"]) for one in state["latched"]] == [(NEAR.id, True, True)]
+    assert board.take_notes() == [AlertEvent(NEAR, "acknowledged")]
+    assert board.take_notes() == []
+    board.hear([AlertEvent(NEAR, "cleared")], 0.5)
+    assert json.loads(fetch(address + "state")[1])["latched"] == []
+
+
+def test_what_has_passed_unnoticed_stays_on_the_list_in_silence(server: tuple[LiveBoard, str]) -> None:
+    board, address = server
+    board.show(GUIDED, frame(3), time.monotonic())
+    board.hear([AlertEvent(NEAR, "raised")], 0.3)
+    board.hear([AlertEvent(NEAR, "cleared")], 0.4)
+    headers = fetch(address + "frame")[2]
+    (entry,) = json.loads(headers["X-Hipseg-Latched"])
+    assert (entry["stands"], entry["acknowledged"], headers["X-Hipseg-Sounding"]) == (False, False, "")
+
+
+def test_another_site_cannot_silence_an_alert(server: tuple[LiveBoard, str]) -> None:
+    board, address = server
+    board.show(GUIDED, frame(), time.monotonic())
+    board.hear([AlertEvent(NEAR, "raised")], 0.3)
+    for path, headers, status in [
+        ("acknowledge", {}, 403),
+        ("acknowledge", {"X-Hipseg-By-Hand": "1", "Host": "evil.example:80"}, 403),
+        ("state", {"X-Hipseg-By-Hand": "1"}, 404),
+    ]:
+        with pytest.raises(urllib.error.HTTPError) as fault:
+            post(address + path, headers)
+        assert fault.value.code == status
+    assert json.loads(fetch(address + "state")[1])["sounding"] == "medium"

@@ -13,8 +13,12 @@ const canvas = document.getElementById("picture");
 const banner = document.getElementById("banner");
 const stateLine = document.getElementById("state");
 const ageLine = document.getElementById("age");
+const latchedList = document.getElementById("latched");
+const soundButton = document.getElementById("sound");
+const acknowledgeButton = document.getElementById("acknowledge");
 
-const shown = { takenAtMs: -Infinity, isCurrent: false, alerts: [], connected: false, any: false };
+const shown = { takenAtMs: -Infinity, isCurrent: false, alerts: [], sounding: "", connected: false, any: false };
+const alarm = new Alarm();
 
 function ageMs() {
   return performance.now() - shown.takenAtMs;
@@ -29,6 +33,8 @@ function check() {
   ageLine.textContent = shown.any ? (age < 1000 ? `${Math.round(age)} ms old` : `${(age / 1000).toFixed(1)} s old`) : "";
   const words = shown.connected ? shown.alerts : ["connection to hipseg lost"];
   stateLine.textContent = words.length ? words.join(" · ") : isOld ? "no new image" : "live";
+  // A program that does not answer can raise no alert: the page sounds for it.
+  alarm.sound(shown.any && !shown.connected ? "medium" : shown.sounding);
   stateLine.classList.toggle("trouble", words.length > 0 || isOld);
   if (!shown.any) {
     stateLine.textContent = "waiting for the first image";
@@ -48,6 +54,27 @@ async function take(answer) {
   shown.any = true;
 }
 
+function latch(entries) {
+  const items = entries.map((entry) => {
+    const item = document.createElement("li");
+    const noted = entry.acknowledged ? "acknowledged" : "not acknowledged";
+    item.textContent = entry.message;
+    item.title = `${entry.priority} priority, ${entry.stands ? "stands" : "has passed"}, ${noted}`;
+    item.className = [entry.priority, entry.stands ? "" : "passed", entry.acknowledged ? "acknowledged" : ""].join(" ");
+    return item;
+  });
+  latchedList.replaceChildren(...items);
+  acknowledgeButton.disabled = entries.every((entry) => entry.acknowledged);
+}
+
+async function acknowledge() {
+  try {
+    await fetch("/acknowledge", { method: "POST", headers: { "X-Hipseg-By-Hand": "1" } });
+  } catch (fault) {
+    shown.connected = false;
+  }
+}
+
 async function follow() {
   let after = -1;
   for (;;) {
@@ -61,6 +88,8 @@ async function follow() {
       if (answer.headers.has("X-Hipseg-Current")) {
         shown.isCurrent = answer.headers.get("X-Hipseg-Current") === "1";
         shown.alerts = JSON.parse(answer.headers.get("X-Hipseg-Alerts"));
+        latch(JSON.parse(answer.headers.get("X-Hipseg-Latched")));
+        shown.sounding = answer.headers.get("X-Hipseg-Sounding");
       }
       shown.connected = answer.ok;
     } catch (fault) {
@@ -71,6 +100,17 @@ async function follow() {
   }
 }
 
+soundButton.addEventListener("click", () => {
+  const isOn = alarm.toggle();
+  soundButton.textContent = isOn ? "Sound is on" : "Sound is off";
+  soundButton.setAttribute("aria-pressed", String(isOn));
+});
+acknowledgeButton.addEventListener("click", acknowledge);
+document.addEventListener("keydown", (event) => {
+  if (event.key.toLowerCase() === "a" && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    acknowledge();
+  }
+});
 setInterval(check, CHECK_EVERY_MS);
 document.addEventListener("visibilitychange", check);
 check();

@@ -4,6 +4,7 @@
 /frame       the newest picture as JPEG, once it is another than the one numbered ?after=
 /live.mjpg   the same as MJPEG, for players and recorders
 /state       how the run stands, as JSON
+/acknowledge by POST: someone takes note of the alerts, which fall silent and go on standing
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 from hipseg import DISCLAIMER
 from hipseg.display.live_board import LiveBoard, View
 from hipseg.errors import UsageError
+from hipseg.guidance.alert_config import Priority
+from hipseg.guidance.alert_log import LoggedAlert
 
 LOOPBACK = "127.0.0.1"
 
@@ -28,7 +31,9 @@ _WAIT_S = 1.0
 _REPEAT_S = 0.5
 _IDLE_S = 10.0
 _BOUNDARY = "hipseg"
-_STATIC = {"/page.css": "text/css", "/page.js": "text/javascript"}
+_STATIC = {"/page.css": "text/css", "/page.js": "text/javascript", "/sound.js": "text/javascript"}
+_BY_HAND = "X-Hipseg-By-Hand"
+"""Pages of other sites cannot send such a header here unasked, so they cannot silence an alert."""
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:"
 
 
@@ -99,6 +104,16 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             self.server.lookers.release()
 
+    def do_POST(self) -> None:
+        """Takes note of alerts."""
+        self.close_connection = True
+        if not self._is_for_us() or _BY_HAND not in self.headers:
+            return self._answer(HTTPStatus.FORBIDDEN, b"only for the page of this machine", "text/plain")
+        if urlsplit(self.path).path != "/acknowledge":
+            return self._answer(HTTPStatus.NOT_FOUND, b"no such page", "text/plain")
+        noted = [alert.id for alert in self.server.board.acknowledge()]
+        return self._answer(HTTPStatus.OK, json.dumps({"acknowledged": noted}).encode(), "application/json")
+
     def _is_for_us(self) -> bool:
         """A page of another site that has its name resolve to this machine sends its own name (DNS rebinding)."""
         host = (self.headers.get("Host") or "").rpartition(":")[0]
@@ -134,6 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
             "X-Hipseg-Age-Ms": f"{self.server.board.age_ms(view):.1f}",
             "X-Hipseg-Current": "1" if view.is_current else "0",
             "X-Hipseg-Alerts": json.dumps([alert.message for alert in view.alerts]),
+            "X-Hipseg-Latched": json.dumps(_listed(view)),
+            "X-Hipseg-Sounding": _name(view.sounding) or "",
         }
 
     def _state(self) -> dict[str, Any]:
@@ -145,6 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
             "age_ms": None if view is None else round(self.server.board.age_ms(view), 1),
             "guidance_shown": view is not None and view.is_current,
             "alerts": [] if view is None else [alert.id for alert in view.alerts],
+            "latched": [] if view is None else _listed(view),
+            "sounding": None if view is None else _name(view.sounding),
         }
 
     def _stream(self) -> None:
@@ -176,6 +195,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
         self.wfile.write(content)
+
+
+def _listed(view: View) -> list[dict[str, Any]]:
+    """What the page tells of alerts that stand or that nobody has taken note of: of each its last raising."""
+    newest = {logged.alert.id: logged for logged in view.latched}
+    return [_entry(logged) for logged in newest.values()]
+
+
+def _entry(logged: LoggedAlert) -> dict[str, Any]:
+    alert = logged.alert
+    return {
+        "id": alert.id,
+        "message": alert.message,
+        "priority": alert.priority.value,
+        "stands": logged.stands,
+        "acknowledged": logged.acknowledged,
+    }
+
+
+def _name(priority: Priority | None) -> str | None:
+    return None if priority is None else priority.value
 
 
 def _page(stale_after_ms: float) -> bytes:
