@@ -114,7 +114,7 @@ def test_a_state_that_withdraws_guidance_does_so_at_once(board: LiveBoard, clock
 
 
 def test_whoever_waits_is_woken_by_a_picture_and_by_its_growing_old() -> None:
-    board = LiveBoard(60)
+    board = LiveBoard(1000)
     board.show(GUIDED, frame(), time.monotonic())
     first = board.view()
     assert first is not None
