@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,15 @@ def find_checkpoint(path: str | Path, *, prefer: str = "best") -> Path:
     raise ModelError("no checkpoint here", where=path, expected="a run folder or a .ckpt file")
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, *, any_classes: bool = False) -> dict[str, Any]:
     """The content of a checkpoint file: plain values and tensors; nothing in it is executed.
 
+    Args:
+        path: of the file.
+        any_classes: whether its classes may be others than this version's.
+
     Raises:
-        ModelError: missing, truncated, or not a checkpoint of hipseg.
+        ModelError: missing, truncated, not a checkpoint of hipseg, or of other classes.
     """
     expected = "a checkpoint written by 'hipseg train'"
     try:
@@ -54,14 +59,15 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ModelError("no such checkpoint", where=path) from error
     except pickle.UnpicklingError as error:
-        what = "holds objects that would run code when loaded"
+        is_archive = zipfile.is_zipfile(path)
+        what = "holds objects that would run code when loaded" if is_archive else "is no checkpoint of plain tensors"
         raise ModelError(what, where=path, expected=f"plain tensors: {expected}") from error
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
         raise ModelError(f"cannot be read ({_first_line(error)})", where=path, expected=expected) from error
     if not isinstance(checkpoint, dict) or not {"state_dict", CONFIG_KEY} <= checkpoint.keys():
         raise ModelError("holds no weights and configuration of a hipseg training", where=path, expected=expected)
     classes = checkpoint.get(CLASSES_KEY, meant_classes())  # the first checkpoints did not say
-    if classes != meant_classes():
+    if classes != meant_classes() and not any_classes:
         differing = next((pair for pair in zip(classes, meant_classes(), strict=False) if pair[0] != pair[1]), None)
         what = f"its class '{differing[0]}' stands where '{differing[1]}' does" if differing else "other classes"
         raise ModelError(what, where=path, expected="the classes of this version, in its order")
@@ -93,20 +99,29 @@ def load_network(path: str | Path) -> tuple[nn.Module, DictConfig]:
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """The weights in a run folder, a `.ckpt` or a `.safetensors` file. Raises ModelError."""
-    if Path(path).suffix != ".safetensors":
-        state: dict[str, Tensor] = read_checkpoint(find_checkpoint(path))["state_dict"]
-        return state
+    if Path(path).suffix == ".safetensors":
+        return read_safetensors(path)
+    return bare_names(read_checkpoint(find_checkpoint(path))["state_dict"])
+
+
+def read_safetensors(path: str | Path) -> dict[str, Tensor]:
+    """The weights in a `.safetensors` file. Raises ModelError."""
     try:
-        return load_file(path)
+        return bare_names(load_file(path))
     except FileNotFoundError as error:
         raise ModelError("no such file", where=path) from error
     except (SafetensorError, OSError) as error:
         raise ModelError(f"cannot be read ({_first_line(error)})", where=path, expected="safetensors") from error
 
 
+def bare_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights by the network's own names, without the prefix "network." of a training's."""
+    return {name.removeprefix(_PREFIX): value for name, value in weights.items()}
+
+
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], *, where: str | Path) -> None:
     """Puts weights (with or without the prefix "network.") into a network. Raises ModelError when they do not fit."""
-    bare = {name.removeprefix(_PREFIX): value for name, value in weights.items()}
+    bare = bare_names(weights)
     own = network.state_dict()
     misfit = next(
         (name for name in sorted(own.keys() | bare.keys()) if name not in own or name not in bare), None

@@ -72,7 +72,9 @@ class TrainConfig:
         runs_dir: where run folders are made.
         run_dir: this run's folder, instead of a new one under `runs_dir`.
         resume: a run folder or checkpoint to go on from, exactly as if it had never stopped.
-        init_from: a checkpoint or `.safetensors` file whose weights are the start of a new run.
+        init_from: a released model's folder, a run folder, a checkpoint or a `.safetensors` file whose weights are the
+            start of a new run. Channels of classes it does not know begin anew.
+        init_new: parts of the network that begin anew all the same, "head".
     """
 
     data: dict[str, Any] = MISSING
@@ -90,3 +92,4 @@ class TrainConfig:
     run_dir: str | None = None
     resume: str | None = None
     init_from: str | None = None
+    init_new: list[str] = field(default_factory=list)

@@ -67,6 +67,8 @@ def notes_on(config: DictConfig, data: LightningDataModule) -> Iterator[str]:
         yield f"{num_threads} threads on {usable_cores()} cores: slower than {usable_cores()} would be"
     if not isinstance(data, HipDataModule):
         return
+    if (num_workers := config.data.get("num_workers", 0) * config.trainer.devices) > usable_cores():
+        yield f"{num_workers} data workers on {usable_cores()} cores: data.num_workers={usable_cores()} is enough"
     if not any(len(reader) for reader in data.readers.get("val", [])):
         if config.trainer.early_stop_epochs:
             raise UsageError("no validation data to stop early by", mend="data.validation=[FOLDER], or no early stop")

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hipseg.errors import UsageError
 from hipseg.io import write_json
 from hipseg.training.averaging import MovingAverage
-from hipseg.training.checkpoint import CONFIG_KEY, find_checkpoint, load_weights, read_checkpoint, read_weights
+from hipseg.training.checkpoint import CONFIG_KEY, find_checkpoint, load_weights, read_checkpoint
 from hipseg.training.checkpointing import SCORE, RandomState, RunCheckpoints
 from hipseg.training.components import make
 from hipseg.training.config import TrainConfig
@@ -31,6 +31,7 @@ from hipseg.training.precision import choose_precision
 from hipseg.training.preflight import check_machine, notes_on
 from hipseg.training.progress import progress_callbacks
 from hipseg.training.run_folder import RunFolder
+from hipseg.training.start import start_from
 from hipseg.training.summary import write_summary
 from hipseg.training.trainer import make_trainer, prepare_process
 
@@ -57,11 +58,12 @@ class RunResult:
     is_first_process: bool = True
 
 
-def train(config: DictConfig) -> RunResult:
+def train(config: DictConfig, callbacks: Sequence[Callback] = ()) -> RunResult:
     """Trains as configured, or goes on where `config.resume` stopped (see `resumed_config`).
 
     Args:
         config: composed and checked against `TrainConfig`.
+        callbacks: of the caller, besides the run's own.
 
     Raises:
         UsageError: settings that contradict each other, a part that cannot be made, a loss that is not finite.
@@ -80,7 +82,7 @@ def train(config: DictConfig) -> RunResult:
     interruption = Interruption()
     checkpoints = RunCheckpoints(folder.checkpoints, config, interruption)
     logger = make(config.logger, "logger", save_dir=str(folder.path)) if config.logger else False
-    trainer = make_trainer(config, folder.path, [*_callbacks(config, folder), checkpoints], logger)
+    trainer = make_trainer(config, folder.path, [*_callbacks(config, folder), *callbacks, checkpoints], logger)
     _say(*notes, f"training in {folder.path}")
     with interruption.listening():
         try:
@@ -189,7 +191,7 @@ def make_task(config: DictConfig, resumed_from: Path | None = None) -> Segmentat
     if resumed_from is not None:
         load_weights(network, read_checkpoint(resumed_from)["state_dict"], where=resumed_from)
     elif config.init_from:
-        load_weights(network, read_weights(config.init_from), where=config.init_from)
+        _say(*start_from(network, config.init_from, config.init_new))
     _try_grid(network, config.data.get("grid_size"))
     return SegmentationTask(
         network,
