@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,9 @@ import albumentations as A  # noqa: N812
 
 from hipseg.anatomy import LANDMARKS
 from hipseg.data import effects
+from hipseg.data.clips import Sway
 from hipseg.data.motion import Motion, Sampling, draw_motion
-from hipseg.data.needle_painting import paint_endless_line, paint_needle
+from hipseg.data.needle_painting import paint_advancing_needle, paint_endless_line, paint_needle
 from hipseg.data.reading import ImageHW
 from hipseg.data.sample import (
     ABSENT,
@@ -114,6 +115,14 @@ class Augmentation:
             sample = paint_endless_line(sample, rng)
         return paint_needle(sample, rng) if with_needle else sample
 
+    def paint_clip(self, samples: Sequence[Sample], rng: np.random.Generator) -> list[Sample]:
+        """As `paint`, for frames in a row: a line stays where it is, a needle is pushed forward."""
+        with_line, with_needle = rng.random(2) < (self.config.endless_line, self.config.needle)
+        painted, seed = list(samples), int(rng.integers(2**63))
+        if with_line:
+            painted = [paint_endless_line(sample, np.random.default_rng(seed)) for sample in painted]
+        return paint_advancing_needle(painted, rng) if with_needle else painted
+
     def __call__(self, sample: Sample, size: int, rng: np.random.Generator) -> GridSample:
         """Moves a sample onto a grid of `size` cells and renders it anew; `paint` comes before, if at all."""
         if self._moves:
@@ -125,6 +134,20 @@ class Augmentation:
             grid = Grid(height, width, size)
             sample = resampled(sample, grid)
         return on_grid(dataclasses.replace(sample, image_HW=self.render(sample.image_HW, rng)), grid)
+
+    def clip(
+        self, samples: Sequence[Sample], sway: Sequence[Sway], size: int, rng: np.random.Generator
+    ) -> list[GridSample]:
+        """Moves the frames of a clip onto a grid, all by one motion and with one look, each after its own sway."""
+        motion = draw_motion(self.config, samples[0].image_HW.shape, rng)
+        grid, seed = Grid(motion.height, motion.width, size), int(rng.integers(2**63))
+        placed = []
+        for sample, small in zip(samples, sway, strict=True):
+            whole = motion.after(small.matrix_33, small.control)
+            moved = _moved(sample, whole, whole.to(*_occupied_cells(grid)))
+            image_HW = self.render(moved.image_HW, np.random.default_rng(seed))
+            placed.append(on_grid(dataclasses.replace(moved, image_HW=image_HW), grid))
+        return placed
 
 
 def _moved(sample: Sample, motion: Motion, sampling: Sampling) -> Sample:

@@ -77,6 +77,7 @@ class HipDataModule(LightningDataModule):
         seed: of the training stream.
         negatives: part of the training samples spoiled into images that are no hip view.
         cache_megabytes: decoded images kept in memory for each validation and test set.
+        clip_frames: of each sample and case, see `SampleStream` and `CaseSet`; 1 is for networks without memory.
         fold: of cross-validation, for all data sets: see `hipseg data split --folds`.
     """
 
@@ -95,6 +96,7 @@ class HipDataModule(LightningDataModule):
         seed: int = 0,
         negatives: float = 0.1,
         cache_megabytes: int = 512,
+        clip_frames: int = 1,
         fold: int | None = None,
     ) -> None:
         super().__init__()
@@ -105,8 +107,10 @@ class HipDataModule(LightningDataModule):
                 source.fold = fold
         config = augment if isinstance(augment, AugmentConfig) else AugmentConfig.from_mapping(augment or {})
         self.stream = SampleStream(
-            self.sources, weights, Augmentation(config), grid_size=grid_size, seed=seed, negatives=negatives
-        )
+            self.sources, weights, Augmentation(config), grid_size=grid_size, seed=seed, negatives=negatives,
+            clip_frames=clip_frames,
+        )  # fmt: skip
+        self._clip_frames = clip_frames
         self._grid_size, self._batch_size, self._num_workers = grid_size, batch_size, num_workers
         self._steps_per_epoch, self._cache_megabytes = steps_per_epoch, cache_megabytes
         self.readers: dict[str, list[CaseReader]] = {}
@@ -155,7 +159,8 @@ class HipDataModule(LightningDataModule):
             ]
 
     def _fixed(self, split: str) -> DataLoader[Batch]:
-        cases: Dataset[Batch] = CaseSet(self.readers.get(split, []), grid_size=self._grid_size)
+        readers = self.readers.get(split, [])
+        cases: Dataset[Batch] = CaseSet(readers, grid_size=self._grid_size, clip_frames=self._clip_frames)
         return DataLoader(cases, batch_size=self._batch_size, shuffle=False)
 
     def _workers(self) -> dict[str, Any]:

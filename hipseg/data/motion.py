@@ -6,6 +6,7 @@ about as wide as the target's cells, so that speckle does not alias, the mask at
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,6 +69,11 @@ class Motion:
         matrix_33 = np.vstack([lattice_23, [0, 0, 1]]) @ self.matrix_33
         displacement = None if self.control is None else warp.displacement(self.control, height, width)
         return Sampling(matrix_33, height, width, displacement)
+
+    def after(self, matrix_33: Matrix33, control: warp.Control) -> Motion:
+        """This motion of an image that has moved a little before, and is pressed a little more."""
+        own = control if self.control is None else self.control + control
+        return dataclasses.replace(self, matrix_33=self.matrix_33 @ matrix_33, control=own if own.any() else None)
 
     def whole(self) -> Sampling:
         """This motion onto the moved image's own pixels."""

@@ -6,11 +6,12 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from hipseg.anatomy import BACKGROUND, CLASS_NAMES
+from hipseg.data.clips import draw_row, frames_in_a_row
 from hipseg.data.pixel_store import STORES, open_store
 from hipseg.data.reading import load_dataset
 from hipseg.data.records import DatasetManifest
@@ -31,6 +32,20 @@ class Source(Protocol):
     def draw(self, rng: np.random.Generator) -> Sample:
         """One sample, drawn with this generator."""
         ...
+
+
+@runtime_checkable
+class ClipSource(Source, Protocol):
+    """A source that has frames in a row."""
+
+    def draw_clip(self, num_frames: int, rng: np.random.Generator) -> list[Sample]:
+        """So many frames, all of one size, or a single one."""
+        ...
+
+
+def draw_clip(source: Source, num_frames: int, rng: np.random.Generator) -> list[Sample]:
+    """Frames in a row, where the source has such; else one still."""
+    return source.draw_clip(num_frames, rng) if isinstance(source, ClipSource) else [source.draw(rng)]
 
 
 class CaseReader:
@@ -72,6 +87,11 @@ class CaseReader:
 
     def __len__(self) -> int:
         return len(self.cases)
+
+    @functools.cached_property
+    def rows(self) -> list[list[int]]:
+        """For each case the positions of the frames in a row that it belongs to."""
+        return frames_in_a_row(self.cases)
 
     def sample(self, index: int) -> Sample:
         """The case at a position. Raises SourceError when its files cannot be read."""
@@ -118,11 +138,20 @@ class DiskSource:
 
     def prepare(self) -> None:
         """Reads the data set. Raises SourceError as `CaseReader`."""
-        _ = self.reader
+        _ = self.reader.rows
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """One case of the split."""
-        sample = self.reader.sample(int(rng.integers(len(self.reader))))
+        return self._sample(int(rng.integers(len(self.reader))))
+
+    def draw_clip(self, num_frames: int, rng: np.random.Generator) -> list[Sample]:
+        """So many frames in a row, all of one size, or a single one where a case has no others beside it."""
+        row = self.reader.rows[int(rng.integers(len(self.reader)))]
+        samples = [self._sample(position) for position in draw_row(row, num_frames, rng)]
+        return samples if len({sample.image_HW.shape for sample in samples}) == 1 else samples[:1]
+
+    def _sample(self, position: int) -> Sample:
+        sample = self.reader.sample(position)
         if self._unknown_is_background:
             sample.membership_CC[BACKGROUND] = np.arange(len(CLASS_NAMES)) == BACKGROUND
         return sample
