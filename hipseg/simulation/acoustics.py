@@ -76,8 +76,8 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
     """A scanner's acoustics, by frequency."""
     wavelength_mm = 1.54 / probe.frequency_mhz
     return Beam(
-        axial_mm=wavelength_mm * rng.uniform(0.25, 0.55),
-        lateral_mm=wavelength_mm * rng.uniform(0.65, 1.2),
+        axial_mm=wavelength_mm * rng.uniform(0.22, 0.48),
+        lateral_mm=wavelength_mm * rng.uniform(0.5, 0.95),
         spread=rng.uniform(0.004, 0.014),
         focus_mm=probe.depth_mm * rng.uniform(0.15, 0.6),
         attenuation_scale=rng.uniform(0.6, 0.95),
@@ -86,11 +86,11 @@ def draw_beam(probe: Probe, rng: np.random.Generator) -> Beam:
         cortex_fading_db=rng.uniform(20, 38),
         shadow_db=rng.uniform(-16, -8),
         reverberation_db=rng.uniform(-34, -13),
-        haze_db=rng.uniform(-32, -13),
-        noise_db=rng.uniform(-32, -20),
+        haze_db=rng.uniform(-37, -18),
+        noise_db=rng.uniform(-38, -24),
         wedge_db=rng.uniform(2, 11),
         compounding=rng.uniform(0.86, 0.97),
-        clarity=rng.uniform(0.85, 1.4),
+        clarity=rng.uniform(0.95, 1.35),
         side_lobe_db=rng.uniform(-32, -18),
         skin_ring_mm=rng.uniform(0.7, 1.6),
         skin_ring_db=rng.uniform(-16, 2),
@@ -133,7 +133,7 @@ def spread_points(scatterers: Complex2, level: Array, mirrors: Array, beam: Beam
     """
     axial = max(beam.axial_mm / probe.sample_mm, 0.3)
     # Deep down, neighbouring looks overlap and average more; the grain that is left is fine and weak.
-    steady = beam.compounding + (1 - beam.compounding) * np.float32(0.5) * smooth_step(probe.range_mm, 6.0, 22.0)
+    steady = beam.compounding + (1 - beam.compounding) * np.float32(0.4) * smooth_step(probe.range_mm, 8.0, 26.0)
     rough = (level + np.float32(_ROUGHNESS_OF_MIRRORS) * mirrors) * np.sqrt(1 - steady * steady)
     smooth = steady * level + mirrors
     field: Array = np.dstack([scatterers * rough[..., None], smooth])
@@ -187,7 +187,7 @@ def vessel_haze(tissue: TissueMap, beam: Beam, probe: Probe) -> Array:
     from_top_mm = np.cumsum(lumen, axis=0, dtype=np.float32) * np.float32(probe.sample_mm)
     thickness_L = artery.sum(axis=0).astype(np.float32)
     stripe_L = (thickness_L / max(float(thickness_L.max()), 1.0)) ** 6
-    level = np.where(artery, 1 + 0.9 * stripe_L, np.float32(0.8)) * np.float32(10 ** (beam.haze_db / 20))
+    level = np.where(artery, 1 + 0.9 * stripe_L, np.float32(1.1)) * np.float32(10 ** (beam.haze_db / 20))
     return np.where(lumen, level * (0.12 + cv2.exp(-from_top_mm / np.float32(2.2))), 0).astype(np.float32)
 
 

@@ -127,8 +127,8 @@ class SimulationConfig:
     depth_mm: tuple[float, float] = (22.0, 120.0)
     pixel_mm: tuple[float, float] = (0.07, 0.14)
     frequency_mhz: tuple[float, float] = (8.0, 14.0)
-    gain_db: tuple[float, float] = (-7.0, 3.0)
-    dynamic_range_db: tuple[float, float] = (56.0, 80.0)
+    gain_db: tuple[float, float] = (-8.0, 2.0)
+    dynamic_range_db: tuple[float, float] = (55.0, 76.0)
     contact_loss_share: float = 0.15
     furniture_share: float = 0.2
     slow_fat_share: float = 0.0

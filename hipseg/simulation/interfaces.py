@@ -29,6 +29,7 @@ class Interface:
         echo_db: at normal incidence, relative to the speckle of subcutaneous fat.
         sharpness_deg: angle of incidence by which the echo has fallen to 1/e.
         sigma_mm: thickness.
+        wander_mm: by which the echo strays from the smooth surface; 0 for surfaces that are labelled.
         limit: where the interface ends ("fascia" under muscle only, say): name of a distance that must be negative.
     """
 
@@ -37,15 +38,16 @@ class Interface:
     sharpness_deg: float
     sigma_mm: float = 0.1
     limit: str | None = None
+    wander_mm: float = 0.0
 
 
 INTERFACES = (
-    Interface("skin", 2, 20, 0.1),
-    Interface("fat", 4, 18, 0.1),
-    Interface("fascia_iliaca", 2, 16, 0.1),
-    Interface("pectineus", 0, 18, 0.1),
-    Interface("rectus", -3, 18, 0.1, limit="fascia_iliaca"),
-    Interface("tendon", 0, 25, 0.1, limit="fascia_iliaca"),
+    Interface("skin", 1, 20, 0.12, wander_mm=0.1),
+    Interface("fat", 2, 18, 0.17, wander_mm=0.2),
+    Interface("fascia_iliaca", 0, 18, 0.17, wander_mm=0.2),
+    Interface("pectineus", -2, 20, 0.17, wander_mm=0.2),
+    Interface("rectus", -4, 20, 0.17, wander_mm=0.2, limit="fascia_iliaca"),
+    Interface("tendon", -3, 25, 0.15, wander_mm=0.1, limit="fascia_iliaca"),
     Interface("capsule_outer", 0, 25, 0.1),
     Interface("capsule_inner", -4, 16, 0.1, limit="capsule_outer"),
     Interface("labrum", 0, 30, 0.1, limit="capsule_outer"),
@@ -80,7 +82,8 @@ def specular_echoes(coarse: Section, fine: Section, probe: Probe, patches: Array
             continue
         tangent = incidence_tangent(getattr(coarse, interface.distance), probe)
         facing = np.exp(-((tangent / np.float32(np.tan(np.radians(interface.sharpness_deg)))) ** 2))
-        line = bump(distance / np.float32(2.6 * interface.sigma_mm))
+        strayed = distance + np.float32(interface.wander_mm) * patches if interface.wander_mm else distance
+        line = bump(strayed / np.float32(2.6 * interface.sigma_mm))
         if interface.limit is not None:
             line *= getattr(fine, interface.limit) < 0.1
         total = np.maximum(total, line * probe.refine(facing) * np.float32(10 ** (interface.echo_db / 20)))

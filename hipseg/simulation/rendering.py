@@ -62,7 +62,7 @@ def _tissue(scene: Scene, seen: Survey) -> tuple[TissueMap, Array]:
     broad = texture.structure(tissue.along * 0.42, tissue.across * 0.36, across_mm / 6, seed + 6)
     middle = texture.structure(tissue.along, tissue.across, across_mm / 4, seed + 2)
     fine = texture.structure(tissue.along * 3.2, tissue.across * 2.1, across_mm / 3, seed + 4)
-    coarse = cv2.addWeighted(broad, 0.7, middle, 0.5, 0.0)
+    coarse = cv2.addWeighted(broad, 0.58, middle, 0.55, 0.0)
     return tissue, cv2.addWeighted(coarse, 1.0, fine, 0.6, 0.0)
 
 

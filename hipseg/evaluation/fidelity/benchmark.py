@@ -18,8 +18,11 @@ from hipseg.evaluation.fidelity.speed import measure_memory, measure_speed
 from hipseg.evaluation.fidelity.two_sample import CLASSIFIERS, TwoSample, tell_apart
 from hipseg.simulation import SimulationConfig
 
-POPULATION = SimulationConfig(view="transverse", curvilinear_share=0.0, needle_share=0.0, furniture_share=0.0)
-"""What the real groin images are: transverse, linear probes, no needle; screens' marks are trimmed from both."""
+POPULATION = SimulationConfig(
+    view="transverse", curvilinear_share=0.0, needle_share=0.0, furniture_share=0.0, look_alike_share=0.0
+)
+"""What the real groin images are: transverse, linear probes, no needle and none of its look-alikes; screens' marks are
+trimmed from both."""
 
 
 @dataclass(frozen=True, slots=True)
