@@ -300,6 +300,17 @@ def test_what_is_safe_is_mended_and_the_old_kept(hips: Path, capsys: pytest.Capt
     }
 
 
+def test_a_tip_that_the_truth_calls_hidden_is_not_missed(hips: Path) -> None:
+    records = read_records(hips)
+    record = next(record for record in records if record["landmarks"].get("needle_tip"))
+    record["landmarks"]["needle_tip"] = None
+    for truth, is_found in ({}, True), ({"needle": {"tip_visible": False}}, False):
+        record["truth"] = truth
+        write_records(hips, records)
+        found = {finding.rule for finding in check_dataset(hips).findings if finding.case == record["id"]}
+        assert ("needle_without_tip" in found) is is_found
+
+
 def test_a_duplicate_is_dropped_only_where_the_masks_agree(hips: Path) -> None:
     records = read_records(hips)
     copy = records[0] | {"id": "copy"}

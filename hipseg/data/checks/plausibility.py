@@ -162,7 +162,7 @@ def _tip(case: Case, where: str, labels_HW: LabelsHW, shapes: Mapping[str, Shape
     tip = landmarks.get(LANDMARKS[0])
     if needle is None or needle.area_px < _FEWEST_NEEDLE_PX:
         return
-    if tip is None and LANDMARKS[0] in landmarks and _leaves_the_image(needle, labels_HW.shape):
+    if tip is None and LANDMARKS[0] in landmarks and (_leaves_the_image(needle, labels_HW.shape) or _is_hidden(case)):
         return
     if tip is None:
         why = "needle_tip is null (not in the image)" if LANDMARKS[0] in landmarks else "needle_tip is not marked"
@@ -178,6 +178,12 @@ def _tip(case: Case, where: str, labels_HW: LabelsHW, shapes: Mapping[str, Shape
 def _leaves_the_image(needle: Shape, shape: tuple[int, ...]) -> bool:
     """Whether the shaft runs out at the bottom or at both sides, and takes the tip with it."""
     return needle.bottom >= shape[0] - 2 or (needle.left <= 1 and needle.right >= shape[1] - 2)
+
+
+def _is_hidden(case: Case) -> bool:
+    """Whether the truth that came with a case says that its tip is not seen: out of plane, or without contact."""
+    needle = (case.truth or {}).get("needle")
+    return isinstance(needle, Mapping) and needle.get("tip_visible") is False
 
 
 def _row_mm(case: Case, height: int) -> float:
