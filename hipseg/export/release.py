@@ -26,7 +26,7 @@ from hipseg.io.writing import output_errors
 from hipseg.models.recurrent import state_shapes
 from hipseg.runtime.contract import ModelContract
 from hipseg.runtime.models import CARD_FILE, CHECKPOINT_FILE, MANIFEST_FILE, MODEL_FILE
-from hipseg.training.checkpoint import find_checkpoint, load_network, read_checkpoint
+from hipseg.training.checkpoint import load_network, trained_steps
 from hipseg.training.run_folder import versions
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -83,7 +83,7 @@ def _checked_target(config: Any) -> Path:
 
 def _contract(config: Any, training: DictConfig, network: nn.Module) -> ModelContract:
     low, high = config.view_thresholds
-    step = read_checkpoint(find_checkpoint(config.run)).get("global_step")
+    step = trained_steps(config.run)
     return ModelContract(
         name=config.name,
         model_version=config.model_version,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from hipseg.anatomy import CLASS_NAMES, LANDMARKS
 from hipseg.errors import ModelError
 from hipseg.training.components import make
+from hipseg.training.ensemble import Ensemble
 
 CONFIG_KEY, CLASSES_KEY = "hipseg_config", "hipseg_classes"
+SWEEP_TABLE = "results.csv"
 _PREFIX = "network."
 
 
@@ -80,21 +82,46 @@ def meant_classes() -> list[str]:
 
 
 def load_network(path: str | Path) -> tuple[nn.Module, DictConfig]:
-    """The trained network of a run folder (its best checkpoint) or checkpoint file.
+    """The trained network of a run folder (its best checkpoint) or checkpoint file, or all those of a sweep as one.
 
     Returns:
         The network in evaluation mode on the CPU, with the averaged weights where the run kept an average, and the
-        run's configuration.
+        run's configuration (of a sweep, the first run's, without its fold).
 
     Raises:
-        ModelError: missing or broken checkpoint, or weights that do not fit the network of its configuration.
+        ModelError: missing or broken checkpoint, weights that do not fit the network of its configuration, or runs of
+            several grids in one sweep.
     """
+    if runs := swept_runs(path):
+        return _load_ensemble(Path(path), runs)
     file = find_checkpoint(path)
     checkpoint = read_checkpoint(file)
     config = OmegaConf.create(checkpoint[CONFIG_KEY])
     network = make(config.model, "model")
     load_weights(network, checkpoint["state_dict"], where=file)
     return network.eval(), config
+
+
+def swept_runs(path: str | Path) -> list[Path]:
+    """The run folders of a sweep, in order; none where the path is no sweep's folder."""
+    if not (Path(path) / SWEEP_TABLE).is_file():
+        return []
+    return sorted(folder.parent for folder in Path(path).glob("*/checkpoints"))
+
+
+def trained_steps(path: str | Path) -> int | None:
+    """Optimizer steps behind a run folder or checkpoint file; None for a sweep. Raises ModelError as `load_network`."""
+    return None if swept_runs(path) else read_checkpoint(find_checkpoint(path)).get("global_step")
+
+
+def _load_ensemble(sweep: Path, runs: Sequence[Path]) -> tuple[nn.Module, DictConfig]:
+    members, configs = zip(*map(load_network, runs), strict=True)
+    sizes = {int(config.data.grid_size) for config in configs}
+    if len(sizes) > 1:
+        raise ModelError(f"runs of grids {sorted(sizes)}", where=sweep, expected="one grid for all that are averaged")
+    config: DictConfig = configs[0]
+    config.data.fold = None
+    return Ensemble(members, sizes.pop()).eval(), config
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:

@@ -14,9 +14,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from hipseg.io.writing import write_atomically
+from hipseg.training.checkpoint import SWEEP_TABLE
 from hipseg.training.run import train
-
-TABLE = "results.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def write_table(runs: Sequence[SweptRun]) -> Path:
     Raises:
         OutputError: it cannot be written.
     """
-    path = runs[0].folder.parent / TABLE
+    path = runs[0].folder.parent / SWEEP_TABLE
     text = io.StringIO()
     settings = varied(runs)
     writer = csv.writer(text, lineterminator="\n")
