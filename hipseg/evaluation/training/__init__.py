@@ -1,0 +1,1 @@
+"""Our training against others', on the same data, in the same minutes, in one run."""
