@@ -74,9 +74,8 @@ def _open(spec: str, where: str, silent_after_s: float) -> InputContainer:
     try:
         return av.open(spec, "r", options=dict(_OPTIONS), timeout=(silent_after_s, silent_after_s))
     except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
         mend = "check the address, and that the sender runs"
-        raise SourceError(f"cannot be opened ({reason.lower()})", where=where, mend=mend) from error
+        raise SourceError(f"cannot be opened ({_reason(error)})", where=where, mend=mend) from error
 
 
 def _pictures(container: InputContainer, stream: VideoStream, where: str) -> Iterator[LivePicture]:
@@ -89,8 +88,15 @@ def _pictures(container: InputContainer, stream: VideoStream, where: str) -> Ite
     except (av.FFmpegError, OSError) as error:
         if isinstance(error, SourceError):
             raise
-        raise SourceError(f"broke off ({error.strerror or type(error).__name__})", where=where) from error
+        raise SourceError(f"broke off ({_reason(error)})", where=where) from error
     raise SourceError("the sender ended the stream", where=where)
+
+
+def _reason(error: Exception) -> str:
+    """FFmpeg's words, but for the exit it takes when its time is over."""
+    if isinstance(error, av.ExitError):
+        return "no answer in time"
+    return (getattr(error, "strerror", None) or type(error).__name__).lower()
 
 
 def _decoded(packet: av.Packet, taken_s: float, *, has_clock: bool) -> Iterator[LivePicture]:
