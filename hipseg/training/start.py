@@ -69,7 +69,9 @@ def start_from(network: nn.Module, path: str | Path, new_parts: Sequence[str] = 
     start = {name: value for name, value in source.weights.items() if not _is_in(name, new_parts)}
     start |= {name: value for name, value in own.items() if is_new[name]}
     if rows is not None:
-        start = {name: _with_known_rows(own.get(name), value, rows, source) for name, value in start.items()}
+        last_layer = next(reversed(own)).rpartition(".")[0]
+        for name in (name for name in own if _is_in(name, [last_layer]) and name in start and not is_new[name]):
+            start[name] = _with_known_rows(own[name], start[name], rows, source)
     load_weights(network, start, where=source.path)
     return [*_told(rows), *(f"part '{part}' begins anew" for part in new_parts)]
 
@@ -120,17 +122,15 @@ def _channel_names(classes: Sequence[str]) -> list[str]:
     return [*plain, *(f"{kind} of {name}" for kind in ("heat map", "visibility") for name in landmarks), "view"]
 
 
-def _with_known_rows(own: Tensor | None, given: Tensor, rows: Sequence[int | None], source: _Source) -> Tensor:
+def _with_known_rows(own: Tensor, given: Tensor, rows: Sequence[int | None], source: _Source) -> Tensor:
     """A last layer's weights with the source's where the channel means the same; a channel may have several rows."""
     assert source.classes is not None
     num_theirs = len(_channel_names(source.classes))
-    if own is None or own.ndim == 0 or own.shape == given.shape or own.shape[1:] != given.shape[1:]:
-        return given
     rows_a_channel, rest = divmod(len(own), len(rows))
-    if rest or len(given) != rows_a_channel * num_theirs:
+    if rest or own.shape[1:] != given.shape[1:] or len(given) != rows_a_channel * num_theirs:
         return given
-    merged = own.clone().unflatten(0, (len(rows), rows_a_channel))
-    theirs = given.unflatten(0, (num_theirs, rows_a_channel))
+    merged = own.clone().reshape(len(rows), rows_a_channel, *own.shape[1:])
+    theirs = given.reshape(num_theirs, rows_a_channel, *given.shape[1:])
     for position, taken in enumerate(rows):
         if taken is not None:
             merged[position] = theirs[taken]

@@ -57,6 +57,17 @@ def test_new_classes_begin_anew_beside_what_was_learnt(tmp_path: Path):
     assert torch.equal(started.head[0].bias[view], trained.head[0].bias[view])
 
 
+def test_a_renamed_class_begins_anew_though_all_shapes_fit(tmp_path: Path):
+    trained, started = network(), network()
+    random_head = started.head[0].weight.detach().clone()
+    renamed = ["tendon" if name == "labrum" else name for name in CLASS_NAMES]
+    (said,) = start_from(started, release(tmp_path / "renamed", trained, renamed))
+    assert said.endswith(": labrum")
+    rows = slice(ROWS * CLASS_NAMES.index("labrum"), ROWS * (CLASS_NAMES.index("labrum") + 1))
+    assert torch.equal(started.head[0].weight[rows], random_head[rows])
+    assert torch.equal(started.head[0].weight[: rows.start], trained.head[0].weight[: rows.start])
+
+
 def test_a_part_may_begin_anew(tmp_path: Path):
     trained, started = network(7), network()
     random_head = started.head[0].weight.detach().clone()
