@@ -60,10 +60,11 @@ def examine(root: Path, manifest: DatasetManifest | None, line: bytes, where: st
         line, where: the record and its place, for messages.
     """
     try:
-        case = dataclasses.replace(read_case(line, where), truth=None)
+        case = read_case(line, where)
     except SourceError as error:
         return Examined(findings=[Finding("record", where, _reason(error))])
-    examined = Examined(case, findings=list(_checksum_faults(root, case)))
+    kept = dataclasses.replace(case, truth=None)  # thousands of records stay in memory, their long truth need not
+    examined = Examined(kept, findings=list(_checksum_faults(root, case)))
     try:
         image_HW = read_image(root, case)
     except SourceError as error:
@@ -72,7 +73,7 @@ def examine(root: Path, manifest: DatasetManifest | None, line: bytes, where: st
     examined.findings += [*_flatness(case, image_HW), *scale_faults(case, image_HW.shape)]
     examined.findings += landmark_faults(case, image_HW.shape)
     shapes = _examine_mask(root, manifest, case, image_HW, examined.findings)
-    examined.facts = _facts(case, image_HW, shapes)
+    examined.facts = _facts(kept, image_HW, shapes)
     return examined
 
 
