@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 from hipseg.models.halfres_unet import HalfResUNet
 from hipseg.models.recurrent import ConvMemory, State, first_state, in_clips, run_clip
-
-DEFAULT_MEMORY = {1: 12, 2: 24}
 
 
 class TemporalUNet(HalfResUNet):
@@ -20,15 +18,16 @@ class TemporalUNet(HalfResUNet):
     single images. See `models.recurrent` for how it is run frame by frame.
 
     Args:
-        memory: channels of the state at a level of the encoder, by the level's number: 0 is 1/2 of the grid, 1 is 1/4.
-            Fine levels see small movements, coarse ones wide ones.
+        memory: channels of the state at 1/2, 1/4, 1/8, ... of the grid, 0 for none. Fine levels see small movements,
+            coarse ones wide ones.
         unet: settings of `HalfResUNet`.
     """
 
-    def __init__(self, memory: Mapping[int, int] | None = None, **unet: Any) -> None:
+    def __init__(self, memory: Sequence[int] = (0, 12, 24), **unet: Any) -> None:
         super().__init__(**unet)
-        chosen = sorted((memory or DEFAULT_MEMORY).items())
-        self.memories = nn.ModuleDict({str(level): ConvMemory(self.widths[level], width) for level, width in chosen})
+        self.memories = nn.ModuleDict(
+            {str(level): ConvMemory(self.widths[level], width) for level, width in enumerate(memory) if width}
+        )
 
     def state_shapes(self, grid_size: int) -> dict[str, tuple[int, int, int]]:
         """As `Recurrent`: "memory_4" is that at 1/4 of the grid."""

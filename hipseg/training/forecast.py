@@ -16,11 +16,10 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from hipseg.models.arithmetic import network_arithmetic
-from hipseg.training.components import make
-from hipseg.training.module import SegmentationTask
+from hipseg.training.module import SegmentationTask, single_frames
 from hipseg.training.progress import duration
-from hipseg.training.run import make_task, settle
-from hipseg.training.trainer import make_trainer, prepare_process
+from hipseg.training.trainer import make_trainer
+from hipseg.training.trials import prepared
 
 _NUM_STEPS = 4
 _MEBIBYTE = 2**20
@@ -37,7 +36,7 @@ class Forecast:
         state_mib: weights, their gradients, the optimizer's state and the moving average, MiB.
         activations_mib: what one batch keeps for the backward pass, MiB.
         seconds_a_step: of an optimizer step with its data, median of those after the first.
-        data_seconds_a_step: of these, waiting for data.
+        data_seconds_a_step: of these, waiting for data that are decoded as they come; a run decodes them once, before.
         num_steps: of the whole run.
     """
 
@@ -79,16 +78,13 @@ def forecast(config: DictConfig) -> Forecast:
     Raises:
         UsageError, SourceError, ModelError: whatever would have stopped the run at its beginning.
     """
-    config = settle(config)
-    prepare_process(config)
-    task, data = make_task(config), make(config.data, "data")
-    data.setup("fit")
+    config, task, data = prepared(config)
     clock = _StepClock()
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(config, Path(folder), [clock], max_steps=_NUM_STEPS, limit_val_batches=0)
         trainer.fit(task, datamodule=data)
-    image_N1SS = clock.batch["image"].cpu()
-    batch_size, _, _, grid_size = image_N1SS.shape
+    image_N1SS = single_frames(clock.batch)["image"].cpu()
+    batch_size, grid_size = len(clock.batch["image"]), image_N1SS.shape[-1]
     arithmetic = network_arithmetic(task.network.cpu(), grid_size)
     return Forecast(
         num_parameters=arithmetic.num_parameters,

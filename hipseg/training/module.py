@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from hipseg.errors import UsageError
+from hipseg.models.recurrent import run_clip
 from hipseg.training.broken_batch import save_broken_batch
 from hipseg.training.metrics import Figure, ValidationTally
 
@@ -22,7 +23,7 @@ class SegmentationTask(LightningModule):
     """Trains a network of `models.outputs` channels on batches of `data.stream.Batch`.
 
     Args:
-        network: [N, 1, S, S] to [N, NUM_OUTPUT_CHANNELS, S, S].
+        network: [N, 1, S, S] to [N, NUM_OUTPUT_CHANNELS, S, S]; of clips every frame is trained on.
         loss: of the network's output and a batch; gives terms by name, "loss" among them.
         make_optimizer: from parameter groups.
         make_scheduler: from the optimizer; stepped after every optimizer step.
@@ -42,14 +43,14 @@ class SegmentationTask(LightningModule):
         self.figures: dict[str, Figure] = {}
         self.broken_batch: Path | None = None
 
-    def forward(self, image_N1SS: Tensor) -> Tensor:
-        """The network's channels."""
-        channels: Tensor = self.network(image_N1SS)
+    def forward(self, image: Tensor) -> Tensor:
+        """The network's channels of images [N, 1, S, S], or of every frame of clips [N, T, 1, S, S]: [N * T, ...]."""
+        channels: Tensor = self.network(image) if image.ndim == 4 else run_clip(self.network, image).flatten(0, 1)
         return channels
 
     def training_step(self, batch: Mapping[str, Tensor], _batch_index: int) -> dict[str, Tensor]:
         """The loss terms of one batch, in float32. Raises UsageError when the loss is not a number any more."""
-        channels_NCHW = self(batch["image"])
+        channels_NCHW, batch = self(batch["image"]), single_frames(batch)
         with full_precision(channels_NCHW):
             terms: dict[str, Tensor] = self.loss(channels_NCHW.float(), batch)
         if not torch.isfinite(terms["loss"]):
@@ -76,9 +77,16 @@ class SegmentationTask(LightningModule):
 
     def validation_step(self, batch: Mapping[str, Tensor], _batch_index: int) -> dict[str, Tensor]:
         """Counts one batch in; hands predictions on to whoever draws them."""
-        channels_NCHW = self(batch["image"]).float()
+        channels_NCHW = self._after_what_came_before(batch).float()
         with full_precision(channels_NCHW):
             return {"predicted": self._tally.add(channels_NCHW, batch), "channels": channels_NCHW}
+
+    def _after_what_came_before(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """The channels of the cases themselves, which a network that remembers has seen coming."""
+        if "before" not in batch:
+            return cast(Tensor, self(batch["image"]))
+        clip = torch.cat([batch["before"], batch["image"][:, None]], dim=1)
+        return run_clip(self.network, clip)[:, -1]
 
     def on_validation_epoch_end(self) -> None:
         """Logs the figures; "val/score" is what the best checkpoint and early stopping go by."""
@@ -112,6 +120,12 @@ class SegmentationTask(LightningModule):
 def full_precision(tensor: Tensor) -> torch.autocast:
     """No mixed precision inside: sums of many small probabilities lose in bfloat16's 8 bits what a loss is about."""
     return torch.autocast(tensor.device.type, enabled=False)
+
+
+def single_frames(batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """A batch of clips, [N, T, ...] in every entry, as one of their frames, [N * T, ...]; another as it is."""
+    is_of_clips = batch["image"].ndim == 5
+    return {name: value.flatten(0, 1) for name, value in batch.items()} if is_of_clips else batch
 
 
 def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:

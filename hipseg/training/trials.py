@@ -10,13 +10,15 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.tuner.tuning import Tuner
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader, Dataset
 
+from hipseg.data.datamodule import HipDataModule
+from hipseg.data.sources import DiskSource
 from hipseg.data.stream import Batch
 from hipseg.training.components import make
 from hipseg.training.metrics import ValidationTally
-from hipseg.training.module import SegmentationTask
+from hipseg.training.module import SegmentationTask, single_frames
 from hipseg.training.progress import figures_line, step_loss
 from hipseg.training.run import make_task, settle
 from hipseg.training.trainer import make_trainer, prepare_process
@@ -36,7 +38,7 @@ def dry_run(config: DictConfig) -> str:
     Raises:
         UsageError, SourceError, ModelError: whatever would have stopped the run.
     """
-    config, task, data = _made(config)
+    config, task, data = prepared(config)
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(config, Path(folder), [losses := _LossRecord()], fast_dev_run=config.trainer.accumulate)
         trainer.fit(task, datamodule=data)
@@ -80,7 +82,7 @@ def overfit(config: DictConfig, *, num_steps: int = 200) -> Overfit:
     Raises:
         UsageError, SourceError, ModelError: whatever would have stopped the run.
     """
-    config, task, data = _made(config)
+    config, task, data = prepared(config)
     batch = next(iter(data.train_dataloader()))
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(
@@ -95,7 +97,7 @@ def overfit(config: DictConfig, *, num_steps: int = 200) -> Overfit:
         trainer.fit(task, DataLoader(_Again(batch, num_steps), batch_size=None))
     tally = ValidationTally()
     with torch.inference_mode():
-        tally.add(task.cpu().train()(batch["image"]), batch)
+        tally.add(task.cpu().train()(batch["image"]), single_frames(batch))
     return Overfit(losses.values, tally.figures()["score"].value)
 
 
@@ -112,7 +114,7 @@ def find_rate(config: DictConfig, *, num_steps: int = 100) -> tuple[float | None
     Raises:
         UsageError, SourceError, ModelError: whatever would have stopped the run.
     """
-    config, task, data = _made(config)
+    config, task, data = prepared(config)
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(config, Path(folder), limit_val_batches=0, max_steps=num_steps)
         finder = Tuner(trainer).lr_find(
@@ -148,9 +150,27 @@ class _LossRecord(Callback):
         self.values.append(step_loss(trainer, outputs))
 
 
-def _made(config: DictConfig) -> tuple[DictConfig, SegmentationTask, LightningDataModule]:
+def prepared(config: DictConfig) -> tuple[DictConfig, SegmentationTask, LightningDataModule]:
+    """The parts of a trial: its settled configuration, its task and its data, set up for training.
+
+    Images are decoded as they are drawn. A trial needs a few of them; a run's stores begin with decoding all.
+
+    Raises:
+        UsageError, SourceError, ModelError: whatever would have stopped the run.
+    """
     config = settle(config)
     prepare_process(config)
-    task, data = make_task(config), make(config.data, "data")
+    task, data = make_task(config), make(_without_stores(config.data), "data")
     data.setup("fit")
     return config, task, data
+
+
+def _without_stores(node: DictConfig) -> DictConfig:
+    """A data module's configuration whose data sets on disk are read case by case."""
+    node = node.copy()
+    if node.get("_target_") == f"{HipDataModule.__module__}.{HipDataModule.__name__}":
+        OmegaConf.update(node, "cache_megabytes", 0, force_add=True)
+        for source in node.train.values():
+            if str(source.get("_target_")).endswith(f".{DiskSource.__name__}"):
+                OmegaConf.update(source, "store", "none", force_add=True)
+    return node
