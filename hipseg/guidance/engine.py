@@ -142,7 +142,8 @@ class GuidanceEngine:
                 motion of tissue unknown.
             flow: colour Doppler on the segmentation's grid, see `flow.flow_on_grid`; None while Doppler is off.
         """
-        is_sound, segmentation = _is_sound(segmentation) and math.isfinite(time_s), rounded(segmentation)
+        is_sound = math.isfinite(time_s) and _is_sound(segmentation)
+        segmentation = rounded(segmentation) if is_sound else segmentation
         self._clock_s = time_s if math.isfinite(time_s) else self._clock_s
         plane = ScanPlane.of(segmentation.grid, spacing, region)
         view = _view(segmentation, self._view_thresholds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +97,8 @@ class ScanPlane:
 
 def occupied_labels(labels_HW: Labels, grid: Grid) -> Labels:
     """The labels of an image on the occupied part of its grid: each cell takes the pixel under its centre."""
-    return labels_HW[np.ix_(*_pixels_under(grid))]
+    rows, columns = _pixels_under(grid)
+    return labels_HW.take(rows, axis=0).take(columns, axis=1)
 
 
 def image_labels(cells_HW: Labels, grid: Grid) -> Labels:
@@ -150,32 +152,43 @@ def surface_of(
         cells_offset_xy: first column and row of that part.
         cover: id of a class drawn on top of others (the needle): a face against it is not the structure's own.
     """
-    top, over_top = _crossings(inside_HW, labels_HW, probabilities_CHW, step=(-1, 0))
-    bottom, under_bottom = _crossings(inside_HW, labels_HW, probabilities_CHW, step=(1, 0))
-    left, _ = _crossings(inside_HW, labels_HW, probabilities_CHW, step=(0, -1))
-    right, _ = _crossings(inside_HW, labels_HW, probabilities_CHW, step=(0, 1))
-    superficial = _extreme_of_columns(top[over_top != cover], deepest=False)
-    deep = _extreme_of_columns(bottom[under_bottom != cover], deepest=True)
-    outline = np.concatenate([top, bottom, left, right])
-    return Surface(*(plane.from_cells(cells + cells_offset_xy) for cells in (outline, superficial, deep)))
+    faces = [_faces(inside_HW, step) for step in (_UP, _DOWN, *_SIDEWAYS)]
+    counts = [len(rows) for rows, _ in faces]
+    steps = np.repeat(np.array((_UP, _DOWN, *_SIDEWAYS)), counts, axis=0)
+    rows, columns = (np.concatenate(part) for part in zip(*faces, strict=True))
+    crossings, other = _crossings(rows, columns, steps, labels_HW, probabilities_CHW)
+    outline_mm = plane.from_cells(crossings + cells_offset_xy)
+    top, bottom = np.arange(counts[0]), np.arange(counts[0], counts[0] + counts[1])
+    shallowest = _last_of_columns(top[other[top] != cover][::-1], columns)
+    deepest = _last_of_columns(bottom[other[bottom] != cover], columns)
+    return Surface(outline_mm, outline_mm[shallowest], outline_mm[deepest])
 
 
-def _crossings(
-    inside_HW: npt.NDArray[np.bool_], labels_HW: Labels, probabilities_CHW: Probabilities, step: tuple[int, int]
-) -> tuple[Points, Labels]:
-    """Crossings [n, 2] in cells from inside cells to their neighbour one `step` (row, column) away, and its label."""
+_UP, _DOWN, _SIDEWAYS = (-1, 0), (1, 0), ((0, -1), (0, 1))
+"""Steps (row, column) from a cell to its neighbours."""
+_Indices = npt.NDArray[np.intp]
+
+
+def _faces(inside_HW: npt.NDArray[np.bool_], step: tuple[int, int]) -> tuple[_Indices, _Indices]:
+    """Rows and columns of the inside cells whose neighbour one step away is outside, from the top down."""
     height, width = inside_HW.shape
     here = (_shifted(height, -step[0]), _shifted(width, -step[1]))
     there = (_shifted(height, step[0]), _shifted(width, step[1]))
-    rows, columns = np.nonzero(inside_HW[here] & ~inside_HW[there])
-    rows, columns = rows + here[0].start, columns + here[1].start
-    next_rows, next_columns = rows + step[0], columns + step[1]
+    rows, columns = np.nonzero(inside_HW[here] > inside_HW[there])
+    return rows + here[0].start, columns + here[1].start
+
+
+def _crossings(
+    rows: _Indices, columns: _Indices, steps: _Indices, labels_HW: Labels, probabilities_CHW: Probabilities
+) -> tuple[Points, Labels]:
+    """Crossings [n, 2] in cells from inside cells to their neighbours `steps` [n, 2] away, and those one's labels."""
+    next_rows, next_columns = rows + steps[:, 0], columns + steps[:, 1]
     own, other = labels_HW[rows, columns], labels_HW[next_rows, next_columns]
     lead = probabilities_CHW[own, rows, columns] - probabilities_CHW[other, rows, columns]
     lag = probabilities_CHW[other, next_rows, next_columns] - probabilities_CHW[own, next_rows, next_columns]
     total = lead + lag
     fraction = np.clip(np.divide(lead, total, out=np.full_like(total, 0.5), where=total > 1e-6), 0, 1)
-    return np.stack([columns + fraction * step[1], rows + fraction * step[0]], axis=1).astype(np.float64), other
+    return np.stack([columns + fraction * steps[:, 1], rows + fraction * steps[:, 0]], axis=1), other
 
 
 def _shifted(length: int, step: int) -> slice:
@@ -183,13 +196,11 @@ def _shifted(length: int, step: int) -> slice:
     return slice(max(step, 0), length + min(step, 0))
 
 
-def _extreme_of_columns(points_xy: Points, *, deepest: bool) -> Points:
-    """The least (or greatest) y of each x, ordered by x."""
-    order = np.lexsort((-points_xy[:, 1] if deepest else points_xy[:, 1], points_xy[:, 0]))
-    ordered = points_xy[order]
-    first = np.ones(len(ordered), dtype=bool)
-    first[1:] = ordered[1:, 0] != ordered[:-1, 0]
-    return ordered[first]
+def _last_of_columns(faces: _Indices, columns: _Indices) -> _Indices:
+    """Of faces in order of depth, the last one in each column, by column."""
+    last = np.full(columns[faces].max() + 1 if len(faces) else 0, -1)
+    last[columns[faces]] = faces
+    return last[last >= 0]
 
 
 def distances_to(points_mm: Points, surface_mm: Points) -> npt.NDArray[np.float64]:
@@ -240,10 +251,11 @@ class Line:
 
 def fit_line(points_mm: Points, weights: npt.NDArray[np.float64]) -> Line:
     """Weighted total least squares: the principal axis through the weighted centroid."""
-    centroid = np.average(points_mm, axis=0, weights=weights)
+    centroid = weights @ points_mm / weights.sum()
     offsets = points_mm - centroid
-    _, axes = np.linalg.eigh((offsets * weights[:, None]).T @ offsets)
-    return Line(centroid, axes[:, -1])
+    (xx, xy), (_, yy) = (offsets * weights[:, None]).T @ offsets
+    angle = math.atan2(2 * xy, xx - yy) / 2
+    return Line(centroid, np.array([math.cos(angle), math.sin(angle)]))
 
 
 def fit_circle(points_mm: Points) -> tuple[Points, float] | None:

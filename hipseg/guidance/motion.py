@@ -50,10 +50,11 @@ class Motion:
     def at(self, time_s: float, acceleration_mm_s2: float) -> Motion:
         """Carried on to a later time, doubt growing with accelerations of that standard deviation."""
         elapsed_s = max(time_s - self.time_s, 0.0)
-        carry = np.eye(4)
-        carry[0, 2] = carry[1, 3] = elapsed_s
-        gain = np.vstack([np.eye(2) * elapsed_s**2 / 2, np.eye(2) * elapsed_s]) * acceleration_mm_s2
-        return Motion(carry @ self.state, carry @ self.covariance @ carry.T + gain @ gain.T, time_s)
+        carry = np.array([[1, 0, elapsed_s, 0], [0, 1, 0, elapsed_s], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+        place, speed = acceleration_mm_s2 * elapsed_s**2 / 2, acceleration_mm_s2 * elapsed_s
+        pp, pv, vv = place * place, place * speed, speed * speed
+        noise = np.array([[pp, 0, pv, 0], [0, pp, 0, pv], [pv, 0, vv, 0], [0, pv, 0, vv]])
+        return Motion(carry @ self.state, carry @ self.covariance @ carry.T + noise, time_s)
 
     def corrected(self, point_mm: Points, covariance_mm2: Matrix) -> Motion:
         """With what was measured at its own time."""

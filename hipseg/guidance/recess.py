@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from hipseg.guidance.config import RecessConfig
 
@@ -35,8 +35,8 @@ class RecessTrend:
     sigma_mm2: float | None = None
 
 
-Readings = list[tuple[float, float]]
-"""Times and values, in order."""
+Readings = npt.NDArray[np.float64]
+"""Times and values [n, 2], in order."""
 
 
 class RecessHistory:
@@ -53,7 +53,7 @@ class RecessHistory:
         areas = self._followed(self._areas, area_mm2, time_s)
         width, width_change, sigma_mm = self._levels(widths, time_s)
         area, area_change, sigma_mm2 = self._levels(areas, time_s)
-        rate = _slope([one for one in widths if time_s - one[0] <= _RATE_S])
+        rate = _slope(widths[time_s - widths[:, 0] <= _RATE_S])
         return RecessTrend(width, area, width_change, area_change, rate, sigma_mm, sigma_mm2)
 
     def _followed(self, readings: deque[tuple[float, float]], value: float | None, time_s: float) -> Readings:
@@ -64,12 +64,12 @@ class RecessHistory:
         longest_s = self._config.before_s + self._config.baseline_s
         while readings and time_s - readings[0][0] > longest_s:
             readings.popleft()
-        return list(readings)
+        return np.array(readings, np.float64).reshape(-1, 2)
 
     def _levels(self, readings: Readings, time_s: float) -> tuple[float | None, float | None, float | None]:
         """The level now, its change against the one before, and the doubt about that change."""
-        now = _values(readings, lambda age_s: age_s <= self._config.level_s, time_s)
-        before = _values(readings, lambda age_s: age_s >= self._config.before_s, time_s)
+        age_s, values = time_s - readings[:, 0], readings[:, 1]
+        now, before = values[age_s <= self._config.level_s], values[age_s >= self._config.before_s]
         if len(now) < _LEAST_FRAMES:
             return None, None, None
         level = float(np.median(now))
@@ -79,17 +79,13 @@ class RecessHistory:
         return level, level - float(np.median(before)), doubt
 
 
-def _values(readings: Readings, has_age: Callable[[float], bool], time_s: float) -> np.ndarray:
-    return np.array([value for seen_s, value in readings if has_age(time_s - seen_s)])
-
-
-def _sigma_of_median(values: np.ndarray) -> float:
+def _sigma_of_median(values: npt.NDArray[np.float64]) -> float:
     """By the median absolute deviation; 1.25 is the median's penalty against the mean for normal noise."""
     return 1.25 * 1.4826 * float(np.median(np.abs(values - np.median(values)))) / float(np.sqrt(len(values)))
 
 
 def _slope(readings: Readings) -> float | None:
-    if len(readings) < _LEAST_FRAMES or readings[-1][0] - readings[0][0] < _RATE_S / 2:
+    if len(readings) < _LEAST_FRAMES or readings[-1, 0] - readings[0, 0] < _RATE_S / 2:
         return None
-    times, values = np.array(readings).T
-    return float(np.polyfit(times - times[0], values, 1)[0])
+    times, values = (readings - readings.mean(axis=0)).T
+    return float(times @ values / (times @ times))

@@ -17,11 +17,8 @@ Levels = npt.NDArray[np.uint8]
 
 
 def rounded(segmentation: Segmentation) -> Segmentation:
-    """The same segmentation with probabilities on `LEVELS` steps; one that holds NaN is left as it is."""
-    probabilities_CHW = segmentation.probabilities_CHW
-    if not np.isfinite(probabilities_CHW.sum()):
-        return segmentation
-    return replace(segmentation, probabilities_CHW=probabilities_of(levels_of(probabilities_CHW)))
+    """The same segmentation, whose probabilities are sound, with them on `LEVELS` steps."""
+    return replace(segmentation, probabilities_CHW=probabilities_of(levels_of(segmentation.probabilities_CHW)))
 
 
 def levels_of(probabilities_CHW: npt.NDArray[np.float32]) -> Levels:
@@ -32,4 +29,6 @@ def levels_of(probabilities_CHW: npt.NDArray[np.float32]) -> Levels:
 
 def probabilities_of(levels_CHW: Levels) -> npt.NDArray[np.float32]:
     """And back; `levels_of` of the result gives the same steps."""
-    return np.multiply(levels_CHW, np.float32(1 / LEVELS), dtype=np.float32)
+    probabilities_CHW = levels_CHW.astype(np.float32)
+    probabilities_CHW *= np.float32(1 / LEVELS)
+    return probabilities_CHW

@@ -204,7 +204,7 @@ def _bent(line: Line, cells: _Cells, config: NeedleConfig) -> _Arc:
         if len(along) < 8 or (length := float(np.ptp(along))) < config.min_bent_length_mm:
             return _Arc(line)
         arc = _Arc(line, _parabola(along, across, biweight[used]))
-    scatter = float(np.sqrt(np.average(arc.across(cells.points_mm[used]) ** 2, weights=biweight[used])))
+    scatter = _spread(arc.across(cells.points_mm[used]), biweight[used], 0.0)
     sagitta = abs(arc.polynomial[2]) * length**2 / 4
     doubt = _BEND_SIGMAS * scatter / math.sqrt(max(length, 1.0))
     return arc if doubt < sagitta <= config.max_bend * length else _Arc(line)
@@ -242,8 +242,8 @@ def _heaviest_run(along: Weights, weights: Weights, max_gap_mm: float) -> tuple[
         return None
     order = np.argsort(along, kind="stable")
     positions = along[order]
-    starts = np.flatnonzero(np.diff(positions, prepend=-np.inf) > max_gap_mm)
-    ends = np.append(starts[1:], len(positions)) - 1
+    starts = np.concatenate([[0], 1 + np.flatnonzero(positions[1:] - positions[:-1] > max_gap_mm)])
+    ends = np.concatenate([starts[1:], [len(positions)]]) - 1
     heaviest = int(np.argmax(np.add.reduceat(weights[order], starts)))
     return float(positions[starts[heaviest]]), float(positions[ends[heaviest]])
 
@@ -266,7 +266,7 @@ def _ends(arc: _Arc, needle_HW: npt.NDArray[np.float32], run: tuple[float, float
     cells = plane.to_cells(arc.at(positions)).astype(np.float32)
     sampled = cv2.remap(needle_HW, cells[:, 0], cells[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     profile = sampled.ravel().astype(np.float64)
-    level = float(np.percentile(profile, 75))
+    level = _upper_quartile(profile)
     bright = np.flatnonzero(profile >= level / 2)
     first, last = int(bright[0]), int(bright[-1])
     full = np.flatnonzero(profile >= 0.8 * level)
@@ -279,6 +279,13 @@ def _ends(arc: _Arc, needle_HW: npt.NDArray[np.float32], run: tuple[float, float
         max(float(hazes[0]), 0.0),
         max(float(hazes[1]), 0.0),
     )
+
+
+def _upper_quartile(values: Weights) -> float:
+    place = 0.75 * (len(values) - 1)
+    below = int(place)
+    ordered = np.sort(values)
+    return float(ordered[below] + (place - below) * (ordered[min(below + 1, len(values) - 1)] - ordered[below]))
 
 
 def _shaft(arc: _Arc, ends: _Ends, across: Weights, weights: Weights, plane: ScanPlane, config: NeedleConfig) -> Shaft:
@@ -304,4 +311,4 @@ def _spread(across: Weights, weights: Weights, cell_mm: float) -> float:
     """Standard deviation across the line, the cell's own width taken off."""
     if len(across) == 0:
         return math.inf
-    return math.sqrt(max(float(np.average(across**2, weights=weights)) - cell_mm**2 / 12, 0.0))
+    return math.sqrt(max(float(across**2 @ weights / weights.sum()) - cell_mm**2 / 12, 0.0))

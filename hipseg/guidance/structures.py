@@ -18,6 +18,7 @@ _NEEDLE_COVERS_MM = 2.5
 """Widest band a needle's mask hides of what lies beneath it: 18 G is 1.27 mm, its echo up to twice that."""
 
 
+_Box = tuple[slice, slice]
 _SMALL = (*anatomy.VESSELS, anatomy.FEMORAL_NERVE, anatomy.LABRUM, anatomy.ANTERIOR_CAPSULE, anatomy.JOINT_RECESS)
 
 
@@ -55,6 +56,8 @@ class Scene:
         self.probabilities_CHW: Probabilities = segmentation.probabilities_CHW[:, rows, columns]
         self._config = config
         self._cells: dict[int, npt.NDArray[np.bool_] | None] = {}
+        self._boxes: dict[int, _Box] = {}
+        self._counts = _counts_of(self.labels_HW)
         self._surfaces: dict[int, Surface | None] = {}
 
     def cells(self, class_id: int) -> npt.NDArray[np.bool_] | None:
@@ -67,7 +70,7 @@ class Scene:
         """The border of a structure, None when it is not present."""
         if class_id not in self._surfaces:
             cells = self.cells(class_id)
-            self._surfaces[class_id] = None if cells is None else self._surface(cells)
+            self._surfaces[class_id] = None if cells is None else self._surface(cells, self._boxes[class_id])
         return self._surfaces[class_id]
 
     def has(self, class_id: int) -> bool:
@@ -94,29 +97,31 @@ class Scene:
         cells = self.cells(class_id)
         if cells is None:
             return NOT_FOUND
-        area_mm2 = np.count_nonzero(cells) * self.plane.cell_area_mm2 if self.plane.scale_known else None
-        return StructureFinding(True, area_mm2, float(self.probabilities_CHW[class_id][cells].mean()))
+        box = self._boxes[class_id]
+        area_mm2 = np.count_nonzero(cells[box]) * self.plane.cell_area_mm2 if self.plane.scale_known else None
+        confidence = cv2.mean(self.probabilities_CHW[class_id][box], cells[box].view(np.uint8))[0]
+        return StructureFinding(True, area_mm2, float(confidence))
 
     def _without_specks(self, class_id: int) -> npt.NDArray[np.bool_] | None:
-        mask_HW = (self.labels_HW == class_id).view(np.uint8)
-        x, y, width, height = cv2.boundingRect(mask_HW)
-        if width == 0:
+        if self._counts[class_id] == 0 or self._is_impossible(class_id):
             return None
-        box = (slice(y, y + height), slice(x, x + width))
-        _, components = cv2.connectedComponents(mask_HW[box], connectivity=8)
-        large = np.bincount(components.ravel()) * self.plane.cell_area_mm2 >= self._config.min_area_mm2
+        cells_HW = self.labels_HW == class_id
+        x, y, width, height = cv2.boundingRect(cells_HW.view(np.uint8))
+        box = self._boxes[class_id] = (slice(y, y + height), slice(x, x + width))
+        _, components, stats, _ = cv2.connectedComponentsWithStats(cells_HW[box].view(np.uint8), connectivity=8)
+        large = stats[:, cv2.CC_STAT_AREA] * self.plane.cell_area_mm2 >= self._config.min_area_mm2
         large[0] = False
-        if not large.any() or self._is_impossible(class_id, mask_HW):
+        if not large.any():
             return None
-        kept = np.zeros(mask_HW.shape, dtype=bool)
-        kept[box] = large[components]
-        return kept if class_id == anatomy.NEEDLE else self._beneath_needle(kept, box)
+        if not large[1:].all():
+            cells_HW[box] = large[components]
+        return cells_HW if class_id == anatomy.NEEDLE else self._beneath_needle(cells_HW, box)
 
-    def _is_impossible(self, class_id: int, mask_HW: npt.NDArray[np.uint8]) -> bool:
+    def _is_impossible(self, class_id: int) -> bool:
         """Whether a structure that is small in any view covers much of this one: then nothing is known of it."""
-        return class_id in _SMALL and int(np.count_nonzero(mask_HW)) > self._config.max_share * mask_HW.size
+        return class_id in _SMALL and self._counts[class_id] > self._config.max_share * self.labels_HW.size
 
-    def _beneath_needle(self, cells_HW: npt.NDArray[np.bool_], box: tuple[slice, slice]) -> npt.NDArray[np.bool_]:
+    def _beneath_needle(self, cells_HW: npt.NDArray[np.bool_], box: _Box) -> npt.NDArray[np.bool_]:
         """Adds the needle's cells that a structure encloses: the needle is drawn on top, the structure goes on below.
 
         Without them a tip inside a vessel would lie outside of it.
@@ -130,11 +135,10 @@ class Scene:
         cells_HW[box] |= needle & (closed > 0)
         return cells_HW
 
-    def _surface(self, cells_HW: npt.NDArray[np.bool_]) -> Surface:
+    def _surface(self, cells_HW: npt.NDArray[np.bool_], own: _Box) -> Surface:
         """Works on the structure's own box with one cell around it: most structures are small."""
-        x, y, width, height = cv2.boundingRect(cells_HW.view(np.uint8))
-        top, left = max(y - 1, 0), max(x - 1, 0)
-        box = (slice(top, y + height + 1), slice(left, x + width + 1))
+        top, left = (max(part.start - 1, 0) for part in own)
+        box = (slice(top, own[0].stop + 1), slice(left, own[1].stop + 1))
         return surface_of(
             cells_HW[box],
             self.labels_HW[box],
@@ -143,3 +147,8 @@ class Scene:
             cells_offset_xy=(left, top),
             cover=anatomy.NEEDLE,
         )
+
+
+def _counts_of(labels_HW: Labels) -> npt.NDArray[np.float32]:
+    """Cells of each class id, 0 to 255."""
+    return np.asarray(cv2.calcHist([labels_HW], [0], None, [256], [0, 256]), np.float32).ravel()

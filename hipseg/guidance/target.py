@@ -116,9 +116,9 @@ def _is_sure(landmark: Landmark, pixel_mm: float, config: TargetConfig) -> bool:
 def _meeting(head_mm: Points, neck_mm: Points) -> Points | None:
     """Midway between the nearest two points of both cortices, None when they do not meet."""
     offsets = head_mm[:, None, :] - neck_mm[None, :, :]
-    distances = np.hypot(offsets[..., 0], offsets[..., 1])
-    on_head, on_neck = np.unravel_index(np.argmin(distances), distances.shape)
-    if distances[on_head, on_neck] > _JUNCTION_GAP_MM:
+    squares = offsets[..., 0] ** 2 + offsets[..., 1] ** 2
+    on_head, on_neck = np.unravel_index(np.argmin(squares), squares.shape)
+    if squares[on_head, on_neck] > _JUNCTION_GAP_MM**2:
         return None
     return np.asarray((head_mm[on_head] + neck_mm[on_neck]) / 2)
 
