@@ -13,7 +13,7 @@ from hipseg.models.outputs import NUM_LANDMARKS
 from hipseg.models.recurrent import state_shapes
 
 _SMALLEST_PROBABILITY = 1e-20
-_PARTS = (NUM_CLASSES, NUM_LANDMARKS, NUM_LANDMARKS + 1)
+_PARTS = [NUM_CLASSES, NUM_LANDMARKS, NUM_LANDMARKS + 1]
 
 
 class Ensemble(nn.Module):
