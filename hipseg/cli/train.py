@@ -25,6 +25,9 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="One training step and one validation batch.")] = False,
     overfit: Annotated[bool, typer.Option("--overfit", help="See whether it can learn one batch by heart.")] = False,
     find_lr: Annotated[bool, typer.Option("--find-lr", help="Look for the learning rate.")] = False,
+    search: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="N runs within ranges, each chosen by those before.")
+    ] = None,
 ) -> None:
     """Train a network.
 
@@ -34,9 +37,11 @@ def train(
     """
     from hipseg.configuration import to_yaml
 
-    trial = _chosen_trial(multirun=multirun, cfg=cfg, info=info, dry_run=dry_run, overfit=overfit, find_lr=find_lr)
-    if multirun:
-        _sweep(overrides or [])
+    trial = _chosen_trial(
+        multirun=multirun, search=bool(search), cfg=cfg, info=info, dry_run=dry_run, overfit=overfit, find_lr=find_lr
+    )
+    if multirun or search:
+        _sweep(overrides or [], search)
         return
     config = configured(overrides or [])
     if cfg:
@@ -46,12 +51,16 @@ def train(
     task(config)
 
 
-def _sweep(overrides: list[str]) -> None:
+def _sweep(overrides: list[str], num_trials: int | None) -> None:
     from hipseg.configuration import sweep
     from hipseg.training.config import TrainConfig
+    from hipseg.training.search import search
     from hipseg.training.sweeps import run_of_sweep, table_lines, write_table
 
-    runs = sweep("train", run_of_sweep, overrides, schema=TrainConfig)
+    if num_trials is None:
+        runs = sweep("train", run_of_sweep, overrides, schema=TrainConfig)
+    else:
+        runs = search(overrides, num_trials)
     typer.echo("\n".join(table_lines(runs)))
     typer.echo(write_table(runs))
 

@@ -61,3 +61,18 @@ def test_mlflow_keeps_the_losses_in_a_local_database(configure, tmp_path: Path):
     client = mlflow.MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("smoke").experiment_id])
     assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 2
+
+
+def test_a_search_chooses_within_its_ranges_and_ends_in_a_table(small_overrides, tmp_path: Path, capsys):
+    pytest.importorskip("optuna")
+    ranges = ["optimizer.lr=tag(log,interval(1e-4,1e-2))", "scheduler=constant,cosine"]
+    overrides = [*small_overrides, *ranges, f"runs_dir={tmp_path}", "trainer.num_pictures=0"]
+    assert execute(["train", "--search", "3", *overrides]) == 0
+    (table,) = tmp_path.rglob("results.csv")
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3
+    assert all(1e-4 <= float(row["optimizer.lr"]) <= 1e-2 for row in rows)
+    assert {row["scheduler"] for row in rows} <= {"", "constant", "cosine"}
+    assert execute(["train", "--search", "3", *small_overrides]) == 2
+    assert "nothing to search" in capsys.readouterr().err

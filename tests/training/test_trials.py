@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from hipseg.cli.main import execute
+from hipseg.data.pixel_store import open_store
 from hipseg.errors import SourceError
 from hipseg.training.forecast import activation_bytes, forecast
 from hipseg.training.trials import dry_run, find_rate, overfit
@@ -23,6 +24,19 @@ def test_a_forecast_counts_what_the_network_does(configure, tmp_path: Path):
     # AdamW keeps two moments beside weight, gradient and average: five numbers of four bytes a parameter.
     assert found.state_mib * 2**20 == pytest.approx(20 * found.num_parameters, rel=0.02)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_trial_decodes_no_more_than_it_needs(configure, monkeypatch):
+    """A run's stores decode the whole data set first, minutes for thousands of cases."""
+    opened = []
+
+    def noting(*args, store: str, num_bytes: int, **others):
+        opened.append((store, num_bytes))
+        return open_store(*args, store=store, num_bytes=num_bytes, **others)
+
+    monkeypatch.setattr("hipseg.data.sources.open_store", noting)
+    forecast(configure())
+    assert [store for store, num_bytes in opened if num_bytes] == ["none"]
 
 
 def test_activations_are_what_autograd_keeps():
