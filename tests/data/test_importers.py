@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hipseg import anatomy
+from hipseg.cli.main import execute
 from hipseg.configuration import config_folder
 from hipseg.data.importers import rasterise
 from hipseg.data.importers.margins import without_margins
@@ -302,3 +303,13 @@ def test_test_persons_of_the_femoral_set_have_heads_on_both_sides(shared_data: P
     assert sides == {"left", "right"}
     maybe_one_person = {case.split for case in cases if 367 <= int(case.id.rsplit("_", 1)[1]) <= 387}
     assert maybe_one_person == {"train"}
+
+
+def test_a_recipe_given_the_folder_above_names_the_one_it_needs(
+    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--source", str(shared_data / "femoral"), "--out", str(tmp_path / "out")]
+    assert execute(["data", "import", "femoral_unlabelled", *arguments]) == 3
+    message = "".join(capsys.readouterr().err.split())
+    assert "therearesomein" in message
+    assert str(shared_data / "femoral" / "unlabelled") in message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,22 @@ def read_grey(path: Path) -> ImageHW:
 
 
 def files_of(folder: Path, pattern: str) -> list[Path]:
-    """The files of a folder that match, by name. Raises SourceError when there is none."""
+    """The files of a folder that match, by name.
+
+    Raises:
+        SourceError: there is none; it names the folders near by that hold some.
+    """
     files = sorted(folder.glob(pattern))
     if not files:
-        raise SourceError(f"holds no '{pattern}'", where=folder, mend="give the folder of this recipe's source")
+        holding = [str(near) for near in _near(folder) if any(near.glob(pattern))]
+        hint = f"; there are some in {', '.join(holding)}" if holding else ""
+        mend = f"give the folder of this recipe's source{hint}"
+        raise SourceError(f"holds no '{pattern}'", where=folder, mend=mend)
     return files
+
+
+def _near(folder: Path) -> list[Path]:
+    """What somebody may have meant who gave this folder: one inside it, its namesakes one level down, its parent."""
+    inside = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    namesakes = sorted(folder.parent.glob(f"*/{glob.escape(folder.name)}")) if folder.name else []
+    return [*inside, *namesakes, folder.parent]
