@@ -38,7 +38,7 @@ def model_file(folder: Path) -> Path:
     return folder / "models" / "temporal" / "model.onnx"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_frame_of_the_clip_is_segmented(house: Path) -> None:
     lines = [json.loads(line) for line in (house / "session" / "frames.jsonl").read_text().splitlines()]
     assert [line["frame"] for line in lines] == list(range(4))
