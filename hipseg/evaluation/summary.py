@@ -21,6 +21,7 @@ from hipseg.evaluation.figures import (
     share_figure,
 )
 from hipseg.evaluation.measures.calibration import NUM_BINS
+from hipseg.evaluation.measures.vocabulary import VESSELS_NAME
 from hipseg.evaluation.results import Results
 from hipseg.evaluation.subgroups import subgroup_figures
 from hipseg.evaluation.values import MeasureValues, in_scheme_order
@@ -136,14 +137,15 @@ def _guidance(values: MeasureValues) -> Figure:
         "angle_deg": _error(values.get("needle", "angle_error", "deg")),
         "miss_at_target_mm": _error(values.get("needle", "miss_at_target", "mm"), WITHIN_MM),
         "clearance": {name: _clearance(values, name) for name in AVOIDED if values.has(name, "clearance_reported")},
+        "path_clearance": _clearance(values, VESSELS_NAME, "path_clearance"),
     }
 
 
-def _clearance(values: MeasureValues, name: str) -> Figure:
+def _clearance(values: MeasureValues, name: str, metric: str = "clearance") -> Figure:
     """Signed: a positive error says that the vessel is further away than it is."""
-    errors = values.get(name, "clearance_error", "mm")
+    errors = values.get(name, f"{metric}_error", "mm")
     return {
-        "reported": share_figure(values.get(name, "clearance_reported")),
+        "reported": share_figure(values.get(name, f"{metric}_reported")),
         "error_mm": bland_altman_figure(errors),
         "worst_overestimate_p95_mm": quantile_figure(errors, 0.95),
         f"overestimated_by_{UNSAFE_MM:g}_mm": share_figure(errors.assign(value=errors["value"] > UNSAFE_MM)),

@@ -165,6 +165,26 @@ def test_the_simulators_own_clearance_goes_before_the_mask() -> None:
     assert found["femoral_artery", "clearance_error"] == pytest.approx(8.0 - 7.0, abs=0.4)
 
 
+@pytest.mark.parametrize("drawn_x", [160, 170, 150])
+def test_a_path_through_the_vessel_has_no_clearance_on_either_side(drawn_x: int) -> None:
+    found = guided(scene(vessel_x=drawn_x), case(spacing_mm=SPACING_MM, landmarks=NEEDLE_AT_100), scene(vessel_x=160))
+    assert found["femoral_vessels", "path_clearance_reported"] == 1.0
+    assert found["femoral_vessels", "path_clearance_error"] == pytest.approx(0, abs=0.4)
+
+
+def test_a_vessel_missed_on_the_path_is_not_reported_and_one_moved_aside_is_a_positive_error() -> None:
+    subject, truth = case(spacing_mm=SPACING_MM, landmarks=NEEDLE_AT_100), scene(vessel_x=160)
+    without = np.where(truth == FEMORAL_ARTERY, 0, truth).astype(np.uint8)
+    assert guided(without, subject, truth)["femoral_vessels", "path_clearance_reported"] == 0.0
+    lower = without.copy()
+    rows, columns = np.nonzero(truth == FEMORAL_ARTERY)
+    lower[rows + 40, columns] = FEMORAL_ARTERY
+    expected_mm = (rows.min() + 40 - 100) * SPACING_MM[0]
+    assert guided(lower, subject, truth)["femoral_vessels", "path_clearance_error"] == pytest.approx(
+        expected_mm, abs=0.5
+    )
+
+
 @pytest.mark.parametrize("lift", [0, 10])
 def test_the_miss_at_the_target_is_how_far_apart_both_lines_pass_it(lift: int) -> None:
     """Both level: the reported one runs `lift` pixels above the true one, wherever the target lies."""

@@ -32,6 +32,8 @@ DIRECTIONS: Mapping[str, int] = MappingProxyType(
         "miss_at_target": LOWER,
         "clearance_reported": HIGHER,
         "clearance_error": LOWER,
+        "path_clearance_reported": HIGHER,
+        "path_clearance_error": LOWER,
         "neck_capsule_distance_reported": HIGHER,
         "neck_capsule_distance_error": LOWER,
         "flicker": LOWER,
@@ -42,7 +44,7 @@ DIRECTIONS: Mapping[str, int] = MappingProxyType(
 )
 """Metrics that can be won or lost; others are left out of a comparison."""
 
-_SIGNED = ("clearance_error", "neck_capsule_distance_error")
+_SIGNED = ("clearance_error", "path_clearance_error", "neck_capsule_distance_error")
 """Errors with a sign: compared by their size."""
 
 _COLUMNS = ["case", "structure", "metric", "unit", "value"]

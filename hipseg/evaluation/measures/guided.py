@@ -15,7 +15,7 @@ from hipseg import anatomy
 from hipseg.data.records import Case, PointXY
 from hipseg.evaluation.measures.measure import LabelsHW, Measure, Points, Scale
 from hipseg.evaluation.measures.needle import ENTRY, NEEDLE, TIP, reported_tip
-from hipseg.evaluation.measures.vocabulary import Vocabulary
+from hipseg.evaluation.measures.vocabulary import VESSELS_NAME, Vocabulary
 from hipseg.guidance.engine import Guidance
 from hipseg.guidance.geometry import Line
 
@@ -52,6 +52,7 @@ def guided_measures(
         yield from _line_errors(case, guidance, true_line, scale)
     if tip_px is not None:
         yield from _clearances(case, guidance, reference_HW, vocabulary, tip_px)
+        yield from _path_clearance(case, guidance, reference_HW, vocabulary)
     yield from _neck_capsule_distance(case, guidance)
 
 
@@ -104,6 +105,32 @@ def _clearances(
         yield Measure(name, "clearance_reported", float(reported_mm is not None))
         if reported_mm is not None:
             yield Measure(name, "clearance_error", max(reported_mm, 0.0) - max(true_mm, 0.0), "mm")
+
+
+def _path_clearance(
+    case: Case, guidance: Guidance, reference_HW: LabelsHW | None, vocabulary: Vocabulary
+) -> Iterator[Measure]:
+    """The reported path, as far as it is reported, against the vessels of the reference; inside counts as nothing."""
+    members = frozenset(anatomy.VESSELS)
+    if guidance.path is None or reference_HW is None or not vocabulary.can_tell(members):
+        return
+    rows, columns = np.nonzero(vocabulary.mask(reference_HW, members))
+    if not len(rows):
+        return
+    scale = Scale.of(case.spacing_mm)
+    first, last = (scale.points(guidance.plane.to_frame_px(end)) for end in guidance.path.axis_mm[[0, -1]])
+    true_mm = _least_distance(scale.points(np.stack([columns, rows], axis=1)), first, last)
+    reported_mm = guidance.distances.path_to_vessel
+    yield Measure(VESSELS_NAME, "path_clearance_reported", float(reported_mm is not None))
+    if reported_mm is not None:
+        yield Measure(VESSELS_NAME, "path_clearance_error", max(reported_mm, 0.0) - true_mm, "mm")
+
+
+def _least_distance(points_mm: Points, first_mm: Points, last_mm: Points) -> float:
+    """From points [n, 2] to a straight way between two others."""
+    way = last_mm - first_mm
+    share = np.clip((points_mm - first_mm) @ way / max(float(way @ way), 1e-9), 0, 1)
+    return float(np.hypot(*(points_mm - first_mm - share[:, None] * way).T).min())
 
 
 def _true_clearance(
