@@ -86,14 +86,14 @@ def _approach(scene: Scene, config: TargetConfig) -> Approach | None:
     if head is None:
         return None
     beside_vessels = _shows_main_vessel(scene, config.main_vessel_mm2)
-    if neck is not None and (not beside_vessels or neck.sum() > _MUCH_NECK * head.sum()):
+    if neck is not None and (not beside_vessels or np.count_nonzero(neck) > _MUCH_NECK * np.count_nonzero(head)):
         return Approach.longitudinal
     return Approach.transverse if beside_vessels else None
 
 
 def _shows_main_vessel(scene: Scene, area_mm2: float) -> bool:
     cells = (scene.cells(vessel) for vessel in anatomy.VESSELS)
-    return any(one is not None and one.sum() * scene.plane.cell_area_mm2 >= area_mm2 for one in cells)
+    return any(one is not None and np.count_nonzero(one) * scene.plane.cell_area_mm2 >= area_mm2 for one in cells)
 
 
 def _junction(scene: Scene, landmark: Landmark | None, config: TargetConfig) -> Points | None:

@@ -44,6 +44,7 @@ def truth_of(scene: Scene, seen: Survey, bits_SL: Bits, pixel: Pixel) -> dict[st
         "habitus": round(patient.habitus, 4),
         "apex_depth_mm": round(patient.apex_depth_mm, 3),
         "neck_capsule_distance_mm": round(lifted_mm, 3),
+        "widest_neck_capsule_mm": _rounded(joint_measures(scene, seen).neck_capsule_distance_mm),
         "recess_mm": _rounded(seen.recess_mm),
         "prosthesis": bool(seen.section.metal),
         "vessels_shown": bool(has(bits_SL, *anatomy.VESSELS).any()),

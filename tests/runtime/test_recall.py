@@ -79,9 +79,10 @@ def test_a_dropped_frame_and_a_clock_that_stands_do_not_make_it_forget(session: 
 def test_a_fault_makes_it_forget(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     recall, (first, second, third, _) = Recall(session), clip()
     probabilities(recall, [first])
-    with monkeypatch.context() as patch, pytest.raises(ModelError):
+    with monkeypatch.context() as patch:
         patch.setattr(session, "_check", lambda *_: (_ for _ in ()).throw(ModelError("broken")))
-        probabilities(recall, [second])
+        with pytest.raises(ModelError):
+            probabilities(recall, [second])
     (seen,) = probabilities(recall, [third])
     np.testing.assert_array_equal(seen, session.segment(third.scan_HW).probabilities_CHW)
 

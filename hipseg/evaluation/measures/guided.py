@@ -156,8 +156,13 @@ def _true_clearance(
 
 
 def _neck_capsule_distance(case: Case, guidance: Guidance) -> Iterator[Measure]:
-    """Both numbers and their difference; a view across the neck does not show it."""
-    true_mm = (case.truth or {}).get("neck_capsule_distance_mm")
+    """Both numbers and their difference; a view across the neck does not show it.
+
+    A simulated record knows it at the widest place in the picture, where guidance measures, beside the body's own
+    number; other records have one number, as their reader measured it.
+    """
+    truth = case.truth or {}
+    true_mm = truth.get("widest_neck_capsule_mm", truth.get("neck_capsule_distance_mm"))
     reported_mm = guidance.measurements.neck_capsule_distance_mm
     if true_mm is None or case.view == "transverse":
         return
