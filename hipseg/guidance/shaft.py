@@ -13,12 +13,13 @@ import numpy.typing as npt
 
 from hipseg.guidance.config import NeedleConfig
 from hipseg.guidance.geometry import Line, Points, ScanPlane, fit_line
-
-Weights = npt.NDArray[np.float64]
+from hipseg.guidance.robust_lines import Weights, is_one_of, refine_lines, tukey
 
 _MAX_PIECES = 5
 _MAX_SHAFTS = 5
 _MAX_SHARE_OF_IMAGE = 0.2
+_SPECK_MM2 = 0.25
+"""Pieces with less probability than such an area may lie on a shaft, but no line is sought through them."""
 _STEP_MM = 0.1
 _BEND_SIGMAS = 3.0
 _WIDTHS_AROUND = 3.0
@@ -133,29 +134,37 @@ def find_shafts(needle_HW: npt.NDArray[np.float32], plane: ScanPlane, config: Ne
         return []
     points = plane.from_cells(np.stack([columns, rows], axis=1))
     cells = _Cells(points, needle_HW[rows, columns].astype(np.float64))
-    candidates = _candidates(cells, _largest_pieces(mask_HW, rows, columns, cells.weights))
-    supported = sorted(candidates, key=lambda line: -_support(line, cells, config.inlier_mm))
+    pieces = _largest_pieces(mask_HW, rows, columns, cells.weights, _SPECK_MM2 / plane.cell_area_mm2)
+    supported = sorted(_candidates(cells, pieces), key=lambda line: -_support(line, cells, config.inlier_mm))
+    refined = refine_lines(supported, cells.points_mm, cells.weights, config.inlier_mm)
     shafts: list[Shaft] = []
-    for candidate in supported:
+    tried: list[Line] = []
+    for candidate, line in zip(supported, refined, strict=True):
         if len(shafts) == _MAX_SHAFTS:
             break
-        if any(_is_same_line(candidate, shaft, config.inlier_mm) for shaft in shafts):
+        if is_one_of(line, tried) or any(_is_same_line(candidate, shaft, config.inlier_mm) for shaft in shafts):
             continue
-        shaft = _visible_part(_refine(candidate, cells, config), needle_HW, cells, plane, config)
+        tried.append(line)
+        shaft = _visible_part(_bent(line, cells, config), needle_HW, cells, plane, config)
         if shaft is not None and not any(_is_same(shaft, other, config.inlier_mm) for other in shafts):
             shafts.append(shaft)
     return sorted(shafts, key=lambda shaft: -shaft.support)
 
 
 def _largest_pieces(
-    mask_HW: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], weights: Weights
+    mask_HW: npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    weights: Weights,
+    speck: float,
 ) -> list[npt.NDArray[np.intp]]:
-    """Indices of the points of each connected piece, heaviest first."""
+    """Indices of the points of each connected piece, heaviest first; beside the heaviest one, none below `speck`."""
     _, pieces_HW = cv2.connectedComponents(mask_HW, connectivity=8)
     piece_of_point = pieces_HW[rows, columns]
     mass = np.bincount(piece_of_point, weights=weights)
     heaviest = np.argsort(-mass, kind="stable")[:_MAX_PIECES]
-    return [np.flatnonzero(piece_of_point == piece) for piece in heaviest if mass[piece] > 0]
+    least = min(speck, float(mass[heaviest[0]]))
+    return [np.flatnonzero(piece_of_point == piece) for piece in heaviest if mass[piece] >= least]
 
 
 def _candidates(cells: _Cells, pieces: list[npt.NDArray[np.intp]]) -> Iterator[Line]:
@@ -180,25 +189,11 @@ def _is_same(one: Shaft, other: Shaft, inlier_mm: float) -> bool:
     return _is_same_line(one.chord, other, inlier_mm) or _is_same_line(other.chord, one, inlier_mm)
 
 
-def _refine(line: Line, cells: _Cells, config: NeedleConfig) -> _Arc:
-    for _ in range(4):
-        biweight = _biweight(line.across(cells.points_mm), cells.weights, config.inlier_mm)
-        if np.count_nonzero(biweight) < 2:
-            return _Arc(line)
-        line = fit_line(cells.points_mm, biweight)
-    return _bent(line, cells, config)
-
-
-def _biweight(across: Weights, weights: Weights, inlier_mm: float) -> Weights:
-    relative = across / (1.5 * inlier_mm)
-    return np.asarray(weights * np.square(np.clip(1 - relative**2, 0, None)))
-
-
 def _bent(line: Line, cells: _Cells, config: NeedleConfig) -> _Arc:
     """The line with a parabola, when the shaft is long and bends by more than its own scatter can."""
     arc = _Arc(line)
     for _ in range(3):
-        biweight = _biweight(arc.across(cells.points_mm), cells.weights, 1.5 * config.inlier_mm)
+        biweight = tukey(arc.across(cells.points_mm), cells.weights, 1.5 * config.inlier_mm)
         used = biweight > 0
         along, across = line.along(cells.points_mm[used]), line.across(cells.points_mm[used])
         if len(along) < 8 or (length := float(np.ptp(along))) < config.min_bent_length_mm:
@@ -225,6 +220,8 @@ def _visible_part(
     near = np.abs(across) < config.inlier_mm
     run = _heaviest_run(along[near], cells.weights[near], config.max_gap_mm + 2 * plane.cell_mm)
     if run is None:
+        return None
+    if run[1] - run[0] + 4 * plane.cell_mm < config.min_length_mm:
         return None
     ends = _ends(arc, needle_HW, run, plane)
     within = (along >= ends.first) & (along <= ends.last)
