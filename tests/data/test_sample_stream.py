@@ -81,14 +81,14 @@ def test_workers_change_nothing(dataset: Path) -> None:
 class Marked:
     """A source whose samples say where they come from."""
 
-    def __init__(self, grey: int) -> None:
-        self.grey = grey
+    def __init__(self, grey: int, side: int = 32) -> None:
+        self.grey, self.side = grey, side
 
     def prepare(self) -> None:
         """Nothing to do."""
 
     def draw(self, rng: np.random.Generator) -> Sample:  # noqa: ARG002
-        sample = spot_sample([], 32, 32)
+        sample = spot_sample([], self.side, self.side)
         sample.image_HW[:] = self.grey
         return sample
 
@@ -214,10 +214,10 @@ def test_a_resumed_training_sees_exactly_what_it_had_not_seen(dataset: Path, tmp
 
 def test_painted_needles_reach_the_stream_but_not_the_negatives() -> None:
     painted = SampleStream(
-        {"muscle": Marked(60)},
+        {"muscle": Marked(60, side=128)},  # large enough that a needle always finds room
         {"muscle": 1},
         Augmentation(AugmentConfig(needle=1.0)),
-        grid_size=32,
+        grid_size=128,
         seed=0,
         negatives=0.5,
     )
