@@ -152,10 +152,12 @@ def surface_of(
         cells_offset_xy: first column and row of that part.
         cover: id of a class drawn on top of others (the needle): a face against it is not the structure's own.
     """
-    faces = [_faces(inside_HW, step) for step in (_UP, _DOWN, *_SIDEWAYS)]
-    counts = [len(rows) for rows, _ in faces]
-    steps = np.repeat(np.array((_UP, _DOWN, *_SIDEWAYS)), counts, axis=0)
-    rows, columns = (np.concatenate(part) for part in zip(*faces, strict=True))
+    width = inside_HW.shape[1]
+    faces = _faces(inside_HW)
+    counts = [len(cells) for cells in faces]
+    cells = np.concatenate(faces)
+    rows, columns = np.divmod(cells, width)
+    steps = np.repeat(_STEPS, counts, axis=0)
     crossings, other = _crossings(rows, columns, steps, labels_HW, probabilities_CHW)
     outline_mm = plane.from_cells(crossings + cells_offset_xy)
     top, bottom = np.arange(counts[0]), np.arange(counts[0], counts[0] + counts[1])
@@ -164,18 +166,23 @@ def surface_of(
     return Surface(outline_mm, outline_mm[shallowest], outline_mm[deepest])
 
 
-_UP, _DOWN, _SIDEWAYS = (-1, 0), (1, 0), ((0, -1), (0, 1))
-"""Steps (row, column) from a cell to its neighbours."""
+_STEPS = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)])
+"""Steps (row, column) from a cell to its neighbours: up, down, left, right."""
 _Indices = npt.NDArray[np.intp]
 
 
-def _faces(inside_HW: npt.NDArray[np.bool_], step: tuple[int, int]) -> tuple[_Indices, _Indices]:
-    """Rows and columns of the inside cells whose neighbour one step away is outside, from the top down."""
-    height, width = inside_HW.shape
-    here = (_shifted(height, -step[0]), _shifted(width, -step[1]))
-    there = (_shifted(height, step[0]), _shifted(width, step[1]))
-    rows, columns = np.nonzero(inside_HW[here] > inside_HW[there])
-    return rows + here[0].start, columns + here[1].start
+def _faces(inside_HW: npt.NDArray[np.bool_]) -> tuple[_Indices, _Indices, _Indices, _Indices]:
+    """For each of `_STEPS` the inside cells whose neighbour there is outside, row by row, as indices of the flat array.
+
+    Seen flat, a row's first cell has the last one of the row above to its left: those pairs are left out.
+    """
+    width = inside_HW.shape[1]
+    inside = inside_HW.ravel()
+    up = np.flatnonzero(inside[width:] > inside[:-width]) + width
+    down = np.flatnonzero(inside[:-width] > inside[width:])
+    left = np.flatnonzero(inside[1:] > inside[:-1]) + 1
+    right = np.flatnonzero(inside[:-1] > inside[1:])
+    return up, down, left[left % width > 0], right[right % width < width - 1]
 
 
 def _crossings(
@@ -189,11 +196,6 @@ def _crossings(
     total = lead + lag
     fraction = np.clip(np.divide(lead, total, out=np.full_like(total, 0.5), where=total > 1e-6), 0, 1)
     return np.stack([columns + fraction * steps[:, 1], rows + fraction * steps[:, 0]], axis=1), other
-
-
-def _shifted(length: int, step: int) -> slice:
-    """The part of an axis that keeps a neighbour when the axis moves by `step`."""
-    return slice(max(step, 0), length + min(step, 0))
 
 
 def _last_of_columns(faces: _Indices, columns: _Indices) -> _Indices:
@@ -228,6 +230,20 @@ def is_inside(points_mm: Points, outline_mm: Points) -> npt.NDArray[np.bool_]:
     return np.asarray(np.count_nonzero(crosses & (x < x1 + (y - y1) / rise * (x2 - x1)), axis=1) % 2 == 1)
 
 
+def quantile(values: npt.NDArray[np.float64], share: float) -> float:
+    """Of values [n], n > 0, interpolated between two of them; as NumPy's, whose checks cost more than few values do."""
+    ordered = np.sort(values)
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    lower, upper = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    return lower + (place - below) * (upper - lower)
+
+
+def median(values: npt.NDArray[np.float64]) -> float:
+    """Of values [n], n > 0."""
+    return quantile(values, 0.5)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A straight line: a point on it and a unit direction, millimetres."""
@@ -258,6 +274,10 @@ def fit_line(points_mm: Points, weights: npt.NDArray[np.float64]) -> Line:
     return Line(centroid, np.array([math.cos(angle), math.sin(angle)]))
 
 
+_FLAT = 1e-12
+"""Share of the squared spread below which points lie on a line but for rounding."""
+
+
 def fit_circle(points_mm: Points) -> tuple[Points, float] | None:
     """Centre [2] and radius of the circle through points [n, 2], by linear least squares (Kasa 1976).
 
@@ -267,11 +287,15 @@ def fit_circle(points_mm: Points) -> tuple[Points, float] | None:
         return None
     origin = points_mm.mean(axis=0)
     x, y = (points_mm - origin).T
-    system = np.stack([2 * x, 2 * y, np.ones_like(x)], axis=1)
-    (centre_x, centre_y, rest), _, rank, _ = np.linalg.lstsq(system, x * x + y * y)
-    if rank < 3:
+    xx, xy, yy = float(x @ x), float(x @ y), float(y @ y)
+    squares = x * x + y * y
+    right, down = float(x @ squares) / 2, float(y @ squares) / 2
+    determinant = xx * yy - xy * xy
+    if not determinant > _FLAT * (xx + yy) ** 2:
         return None
-    return origin + np.array([centre_x, centre_y]), float(np.sqrt(rest + centre_x**2 + centre_y**2))
+    centre_x, centre_y = (yy * right - xy * down) / determinant, (xx * down - xy * right) / determinant
+    radius = math.sqrt(float(squares.mean()) + centre_x**2 + centre_y**2)
+    return origin + np.array([centre_x, centre_y]), radius
 
 
 def entry_into(size_mm: Points, tip_mm: Points, direction: Points) -> Points | None:

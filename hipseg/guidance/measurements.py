@@ -12,11 +12,11 @@ import numpy.typing as npt
 from hipseg import anatomy
 from hipseg.guidance.config import CapsuleFace, MeasurementConfig, TargetConfig
 from hipseg.guidance.flow import FlowPicture, share_of_cells
-from hipseg.guidance.geometry import Points, distances_to
-from hipseg.guidance.structures import Scene
+from hipseg.guidance.geometry import Points, ScanPlane, distances_to, median, quantile
+from hipseg.guidance.structures import CutOut, Scene, pieces_of
 from hipseg.guidance.target import Target
 
-_WIDEST_PERCENTILE = 95
+_WIDEST = 0.95
 """The widest place, a single frayed cell left out."""
 _CORRELATED_MM = 3.0
 """Neighbouring surface points err together over about this length: a mean over more of them is surer."""
@@ -79,7 +79,7 @@ def joint_sigma(
     """Standard deviation of each number, by the doubt about the surfaces it lies between."""
     one_mm = config.surface_sigma_mm
     two_mm = float(np.sqrt(2)) * one_mm
-    capsule, recess = scene.surface(anatomy.ANTERIOR_CAPSULE), scene.surface(anatomy.JOINT_RECESS)
+    capsule, recess = scene.surface(anatomy.ANTERIOR_CAPSULE), scene.cut_out(anatomy.JOINT_RECESS)
     span_mm = (targets or TargetConfig()).span_mm
     return Measurements(
         neck_capsule_distance_mm=_if_known(found.neck_capsule_distance_mm, two_mm),
@@ -87,7 +87,7 @@ def joint_sigma(
             found.capsule_thickness_mm, two_mm * _mean_of(0 if capsule is None else _extent_mm(capsule.deep_mm))
         ),
         recess_area_mm2=_if_known(
-            found.recess_area_mm2, _area_sigma(0 if recess is None else 2 * _extent_mm(recess.outline_mm), one_mm)
+            found.recess_area_mm2, _area_sigma(0 if recess is None else 2 * _width_mm(recess, scene.plane), one_mm)
         ),
         recess_width_mm=_if_known(found.recess_width_mm, two_mm * _mean_of(span_mm)),
         artery_diameter_mm=_if_known(found.artery_diameter_mm, two_mm),
@@ -102,6 +102,10 @@ def _if_known(value: float | None, sigma: float) -> float | None:
 
 def _extent_mm(points_mm: Points) -> float:
     return float(np.ptp(points_mm[:, 0])) if len(points_mm) else 0.0
+
+
+def _width_mm(found: CutOut, plane: ScanPlane) -> float:
+    return float(found.cells_HW.shape[1] * plane.grid.scale * plane.column_mm)
 
 
 def _mean_of(length_mm: float) -> float:
@@ -140,7 +144,7 @@ def _neck_capsule_distance(scene: Scene, target: Target | None, config: Measurem
     near = np.hypot(*(neck.superficial_mm - target.foot_mm).T) <= config.neck_length_mm
     face = capsule.deep_mm if config.neck_capsule_to is CapsuleFace.deep else capsule.superficial_mm
     cortex = neck.superficial_mm[near & _is_beneath(neck.superficial_mm, face)]
-    return float(np.percentile(distances_to(cortex, face), _WIDEST_PERCENTILE)) if len(cortex) else None
+    return quantile(distances_to(cortex, face), _WIDEST) if len(cortex) else None
 
 
 def _is_beneath(points_mm: Points, face_mm: Points) -> npt.NDArray[np.bool_]:
@@ -160,7 +164,7 @@ def _capsule_thickness(scene: Scene) -> float | None:
     capsule = scene.surface(anatomy.ANTERIOR_CAPSULE)
     if capsule is None or not len(capsule.deep_mm) or not len(capsule.superficial_mm):
         return None
-    return float(np.median(distances_to(capsule.deep_mm, capsule.superficial_mm)))
+    return median(distances_to(capsule.deep_mm, capsule.superficial_mm))
 
 
 def _recess_width(scene: Scene, target: Target | None, span_mm: float) -> float | None:
@@ -172,7 +176,7 @@ def _recess_width(scene: Scene, target: Target | None, span_mm: float) -> float 
     cortex = np.concatenate([bone.superficial_mm for bone in bones])
     near = np.hypot(*(cortex - target.foot_mm).T) <= span_mm / 2
     covered = cortex[near & _is_beneath(cortex, capsule.deep_mm)]
-    return float(np.median(distances_to(covered, capsule.deep_mm))) if len(covered) else None
+    return median(distances_to(covered, capsule.deep_mm)) if len(covered) else None
 
 
 def _diameter(scene: Scene, vessel: int, least_mm2: float) -> float | None:
@@ -180,21 +184,25 @@ def _diameter(scene: Scene, vessel: int, least_mm2: float) -> float | None:
 
     A vessel cut obliquely is wider one way, never narrower; None for branches and for one that leaves the picture.
     """
-    cells = scene.cells(vessel)
-    if cells is None:
+    found = scene.cut_out(vessel)
+    if found is None:
         return None
-    left, top, width, height = cv2.boundingRect(cells.view(np.uint8))
-    box = (slice(top, top + height), slice(left, left + width))
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(cells[box].view(np.uint8), connectivity=8)
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    own_left, own_top, own_width, own_height, area = stats[largest]
-    leaves = _touches_edge(left + own_left, top + own_top, own_width, own_height, cells.shape)
-    if area * scene.plane.cell_area_mm2 < least_mm2 or leaves:
+    pieces_HW, areas = pieces_of(found.cells_HW)
+    largest_HW = (pieces_HW == np.argmax(areas)).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(largest_HW)
+    leaves = _touches_edge(found.left + left, found.top + top, width, height, scene.labels_HW.shape)
+    if areas.max() * scene.plane.cell_area_mm2 < least_mm2 or leaves:
         return None
-    rows, columns = np.nonzero(pieces == largest)
-    cell_mm = scene.plane.grid.scale * np.array([scene.plane.column_mm, scene.plane.row_mm])
-    spread = np.cov(np.stack([columns, rows]) * cell_mm[:, None])
-    return float(4 * np.sqrt(np.linalg.eigvalsh(spread)[0]))
+    return 4 * _narrower_sigma_mm(largest_HW, scene.plane)
+
+
+def _narrower_sigma_mm(piece_HW: npt.NDArray[np.uint8], plane: ScanPlane) -> float:
+    """Standard deviation of a piece's cells along their shorter principal axis."""
+    moments = cv2.moments(piece_HW, binaryImage=True)
+    count, column_mm, row_mm = moments["m00"], plane.grid.scale * plane.column_mm, plane.grid.scale * plane.row_mm
+    xx, yy = moments["mu20"] / count * column_mm**2, moments["mu02"] / count * row_mm**2
+    xy = moments["mu11"] / count * column_mm * row_mm
+    return math.sqrt(max((xx + yy) / 2 - math.hypot((xx - yy) / 2, xy), 0.0))
 
 
 def _touches_edge(left: int, top: int, width: int, height: int, shape: tuple[int, ...]) -> bool:

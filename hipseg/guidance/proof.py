@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hipseg.guidance.config import TrackingConfig
-from hipseg.guidance.geometry import Line, Points
+from hipseg.guidance.geometry import Line, Points, median
 from hipseg.guidance.needle import NeedleSighting
 
 Values = npt.NDArray[np.float64]
@@ -131,7 +131,7 @@ def _jitter(along_mm: Values) -> float:
     if len(along_mm) < 2:
         return 0.0
     steps = np.diff(along_mm)
-    return float(1.4826 * np.median(np.abs(steps - np.median(steps)))) / float(np.sqrt(2))
+    return 1.4826 * median(np.abs(steps - median(steps))) / float(np.sqrt(2))
 
 
 def is_travel(along_mm: Values, across_mm: Values, jitter_mm: float, config: TrackingConfig) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hipseg.guidance.config import RecessConfig
+from hipseg.guidance.geometry import median
 
 _LEAST_FRAMES = 3
 _RATE_S = 1.0
@@ -72,16 +73,16 @@ class RecessHistory:
         now, before = values[age_s <= self._config.level_s], values[age_s >= self._config.before_s]
         if len(now) < _LEAST_FRAMES:
             return None, None, None
-        level = float(np.median(now))
+        level = median(now)
         if len(before) < _LEAST_FRAMES:
             return level, None, None
         doubt = float(np.hypot(_sigma_of_median(now), _sigma_of_median(before)))
-        return level, level - float(np.median(before)), doubt
+        return level, level - median(before), doubt
 
 
 def _sigma_of_median(values: npt.NDArray[np.float64]) -> float:
     """By the median absolute deviation; 1.25 is the median's penalty against the mean for normal noise."""
-    return 1.25 * 1.4826 * float(np.median(np.abs(values - np.median(values)))) / float(np.sqrt(len(values)))
+    return 1.25 * 1.4826 * median(np.abs(values - median(values))) / float(np.sqrt(len(values)))
 
 
 def _slope(readings: Readings) -> float | None:

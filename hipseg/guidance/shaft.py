@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hipseg.guidance.config import NeedleConfig
-from hipseg.guidance.geometry import Line, Points, ScanPlane, fit_line
+from hipseg.guidance.geometry import Line, Points, ScanPlane, fit_line, quantile
 from hipseg.guidance.robust_lines import Weights, is_one_of, refine_lines, tukey
 
 _MAX_PIECES = 5
@@ -263,7 +263,7 @@ def _ends(arc: _Arc, needle_HW: npt.NDArray[np.float32], run: tuple[float, float
     cells = plane.to_cells(arc.at(positions)).astype(np.float32)
     sampled = cv2.remap(needle_HW, cells[:, 0], cells[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     profile = sampled.ravel().astype(np.float64)
-    level = _upper_quartile(profile)
+    level = quantile(profile, 0.75)
     bright = np.flatnonzero(profile >= level / 2)
     first, last = int(bright[0]), int(bright[-1])
     full = np.flatnonzero(profile >= 0.8 * level)
@@ -276,13 +276,6 @@ def _ends(arc: _Arc, needle_HW: npt.NDArray[np.float32], run: tuple[float, float
         max(float(hazes[0]), 0.0),
         max(float(hazes[1]), 0.0),
     )
-
-
-def _upper_quartile(values: Weights) -> float:
-    place = 0.75 * (len(values) - 1)
-    below = int(place)
-    ordered = np.sort(values)
-    return float(ordered[below] + (place - below) * (ordered[min(below + 1, len(values) - 1)] - ordered[below]))
 
 
 def _shaft(arc: _Arc, ends: _Ends, across: Weights, weights: Weights, plane: ScanPlane, config: NeedleConfig) -> Shaft:

@@ -146,18 +146,18 @@ def _needle_side(scene: Scene, approach: Approach, config: TargetConfig) -> int 
     """As set, else: along the neck the needle comes over the neck, across the head from lateral."""
     if config.side in _SIDES:
         return _SIDES[config.side]
-    head, neck = scene.surface(anatomy.FEMORAL_HEAD), scene.surface(anatomy.FEMORAL_NECK)
-    if head is None:
+    head_x_mm = scene.middle_x_mm(anatomy.FEMORAL_HEAD)
+    if head_x_mm is None:
         return None
-    head_x_mm = float(head.outline_mm[:, 0].mean())
     if approach is Approach.transverse:
         return _lateral_side(scene, head_x_mm)
-    return None if neck is None else (1 if neck.outline_mm[:, 0].mean() > head_x_mm else -1)
+    neck_x_mm = scene.middle_x_mm(anatomy.FEMORAL_NECK)
+    return None if neck_x_mm is None else (1 if neck_x_mm > head_x_mm else -1)
 
 
 def _lateral_side(scene: Scene, head_x_mm: float) -> int | None:
     """1 when lateral is to the right of the image, -1 to the left: the vessels are medial. None without them."""
-    surfaces = [surface for vessel in anatomy.VESSELS if (surface := scene.surface(vessel)) is not None]
-    if not surfaces:
+    vessels_x_mm = [x_mm for vessel in anatomy.VESSELS if (x_mm := scene.middle_x_mm(vessel)) is not None]
+    if not vessels_x_mm:
         return None
-    return 1 if np.mean([surface.outline_mm[:, 0].mean() for surface in surfaces]) < head_x_mm else -1
+    return 1 if sum(vessels_x_mm) / len(vessels_x_mm) < head_x_mm else -1
