@@ -103,8 +103,8 @@ def distances_sigma(
         nearest = 0 if distances is None else int(np.argmin(distances))
         return math.hypot(float(cone.sigma_mm[nearest]), border_mm)
 
-    vessel = signed_distances(scene, cone.axis_mm, anatomy.VESSELS)
-    nerve = signed_distances(scene, cone.axis_mm, (anatomy.FEMORAL_NERVE,))
+    vessel = None if found.path_to_vessel is None else signed_distances(scene, cone.axis_mm, anatomy.VESSELS)
+    nerve = None if found.path_to_nerve is None else signed_distances(scene, cone.axis_mm, (anatomy.FEMORAL_NERVE,))
     at_target = 0.0 if target is None else cone.sigma_at(target.point_mm)
     sigmas = Distances(
         tip_to_target=tip,

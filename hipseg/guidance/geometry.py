@@ -205,13 +205,29 @@ def _last_of_columns(faces: _Indices, columns: _Indices) -> _Indices:
     return last[last >= 0]
 
 
+_PAIRS_AT_ONCE = 16_384
+"""So many distances stay in a processor's cache while they are worked on."""
+
+
 def distances_to(points_mm: Points, surface_mm: Points) -> npt.NDArray[np.float64]:
     """Distance [n] of each point to the nearest surface point; infinite when there is no surface."""
     if len(surface_mm) == 0:
         return np.full(len(points_mm), np.inf)
-    right = points_mm[:, 0, None] - surface_mm[None, :, 0]
-    down = points_mm[:, 1, None] - surface_mm[None, :, 1]
-    return np.asarray(np.sqrt(np.min(right * right + down * down, axis=1)))
+    count = max(_PAIRS_AT_ONCE // len(surface_mm), 1)
+    nearest = [
+        _least_squares(points_mm[first : first + count], surface_mm) for first in range(0, len(points_mm), count)
+    ]
+    return np.asarray(np.sqrt(np.concatenate(nearest))) if nearest else np.zeros(0)
+
+
+def _least_squares(points_mm: Points, surface_mm: Points) -> npt.NDArray[np.float64]:
+    """Squared distance of each point to the nearest surface point; columns are quicker to search than rows."""
+    squares = np.subtract.outer(surface_mm[:, 0], points_mm[:, 0])
+    squares *= squares
+    down = np.subtract.outer(surface_mm[:, 1], points_mm[:, 1])
+    down *= down
+    squares += down
+    return np.asarray(squares.min(axis=0))
 
 
 def nearest_to(point_mm: Points, surface_mm: Points) -> Points:

@@ -191,15 +191,16 @@ def _is_same(one: Shaft, other: Shaft, inlier_mm: float) -> bool:
 
 def _bent(line: Line, cells: _Cells, config: NeedleConfig) -> _Arc:
     """The line with a parabola, when the shaft is long and bends by more than its own scatter can."""
+    along, across = line.along(cells.points_mm), line.across(cells.points_mm)
     arc = _Arc(line)
     for _ in range(3):
-        biweight = tukey(arc.across(cells.points_mm), cells.weights, 1.5 * config.inlier_mm)
+        biweight = tukey(across - arc.offset(along), cells.weights, 1.5 * config.inlier_mm)
         used = biweight > 0
-        along, across = line.along(cells.points_mm[used]), line.across(cells.points_mm[used])
-        if len(along) < 8 or (length := float(np.ptp(along))) < config.min_bent_length_mm:
+        near_along, near_weights = along[used], biweight[used]
+        if len(near_along) < 8 or (length := float(np.ptp(near_along))) < config.min_bent_length_mm:
             return _Arc(line)
-        arc = _Arc(line, _parabola(along, across, biweight[used]))
-    scatter = _spread(arc.across(cells.points_mm[used]), biweight[used], 0.0)
+        arc = _Arc(line, _parabola(near_along, across[used], near_weights))
+    scatter = _spread(across[used] - arc.offset(near_along), near_weights, 0.0)
     sagitta = abs(arc.polynomial[2]) * length**2 / 4
     doubt = _BEND_SIGMAS * scatter / math.sqrt(max(length, 1.0))
     return arc if doubt < sagitta <= config.max_bend * length else _Arc(line)
