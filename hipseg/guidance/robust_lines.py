@@ -19,13 +19,13 @@ def tukey(across: Weights, weights: Weights, inlier_mm: float) -> Weights:
     return np.asarray(weights * np.square(np.clip(1 - relative**2, 0, None)))
 
 
-def refine_lines(lines: list[Line], points_mm: Points, weights: Weights, inlier_mm: float) -> list[Line]:
+def refine_lines(lines: list[Line], points_mm: Points, weights_LN: Weights, inlier_mm: float) -> list[Line]:
     """Each line after reweighted total least squares; one with fewer than two points near it stays as it is.
 
     Args:
         lines: where to begin.
         points_mm: [n, 2].
-        weights: [n], above 0.
+        weights_LN: [lines, n]; 0 for points that do not belong to a line.
         inlier_mm: see `tukey`.
     """
     if not lines:
@@ -38,7 +38,7 @@ def refine_lines(lines: list[Line], points_mm: Points, weights: Weights, inlier_
     for _ in range(_ITERATIONS):
         normals = np.stack([directions[:, 1], -directions[:, 0]], axis=1)
         across_LN = normals @ (powers[:, 1:3].T) - np.sum(normals * places, axis=1, keepdims=True)
-        near_LN = tukey(across_LN, weights, inlier_mm)
+        near_LN = tukey(across_LN, weights_LN, inlier_mm)
         enough = np.count_nonzero(near_LN, axis=1) >= 2
         fitted_places, fitted_directions = _axes(near_LN[enough] @ powers)
         places[enough], directions[enough] = fitted_places, fitted_directions

@@ -92,6 +92,32 @@ class _Cells:
     points_mm: Points
     weights: Weights
 
+    def only(self, chosen: npt.NDArray[np.bool_]) -> _Cells:
+        return _Cells(self.points_mm[chosen], self.weights[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A line to begin with, and the outermost positions on it of the pieces that it was laid through."""
+
+    line: Line
+    first_mm: float
+    last_mm: float
+
+    @classmethod
+    def through(cls, line: Line, ends_mm: Points) -> _Candidate:
+        along = line.along(ends_mm)
+        return cls(line, float(along.min()), float(along.max()))
+
+    def reaches(self, points_mm: Points, max_gap_mm: float) -> npt.NDArray[np.bool_]:
+        """Which points may belong to it: what another line shows where both cross, far ahead, must not turn it."""
+        along = self.line.along(points_mm)
+        return np.asarray((along >= self.first_mm - max_gap_mm) & (along <= self.last_mm + max_gap_mm))
+
+    @property
+    def ends_mm(self) -> Points:
+        return self.line.at([self.first_mm, self.last_mm])
+
 
 @dataclass(frozen=True, slots=True)
 class _Arc:
@@ -135,17 +161,19 @@ def find_shafts(needle_HW: npt.NDArray[np.float32], plane: ScanPlane, config: Ne
     points = plane.from_cells(np.stack([columns, rows], axis=1))
     cells = _Cells(points, needle_HW[rows, columns].astype(np.float64))
     pieces = _largest_pieces(mask_HW, rows, columns, cells.weights, _SPECK_MM2 / plane.cell_area_mm2)
-    supported = sorted(_candidates(cells, pieces), key=lambda line: -_support(line, cells, config.inlier_mm))
-    refined = refine_lines(supported, cells.points_mm, cells.weights, config.inlier_mm)
+    supported = sorted(_candidates(cells, pieces), key=lambda one: -_support(one.line, cells, config.inlier_mm))
+    reach_LN = np.array([one.reaches(cells.points_mm, config.max_gap_mm) for one in supported])
+    lines = [one.line for one in supported]
+    refined = refine_lines(lines, cells.points_mm, cells.weights * reach_LN, config.inlier_mm)
     shafts: list[Shaft] = []
     tried: list[Line] = []
-    for candidate, line in zip(supported, refined, strict=True):
+    for candidate, line, reach in zip(lines, refined, reach_LN, strict=True):
         if len(shafts) == _MAX_SHAFTS:
             break
         if is_one_of(line, tried) or any(_is_same_line(candidate, shaft, config.inlier_mm) for shaft in shafts):
             continue
         tried.append(line)
-        shaft = _visible_part(_bent(line, cells, config), needle_HW, cells, plane, config)
+        shaft = _visible_part(_bent(line, cells.only(reach), config), needle_HW, cells, plane, config)
         if shaft is not None and not any(_is_same(shaft, other, config.inlier_mm) for other in shafts):
             shafts.append(shaft)
     return sorted(shafts, key=lambda shaft: -shaft.support)
@@ -167,13 +195,17 @@ def _largest_pieces(
     return [np.flatnonzero(piece_of_point == piece) for piece in heaviest if mass[piece] >= least]
 
 
-def _candidates(cells: _Cells, pieces: list[npt.NDArray[np.intp]]) -> Iterator[Line]:
-    axes = [fit_line(cells.points_mm[piece], cells.weights[piece]) for piece in pieces]
+def _candidates(cells: _Cells, pieces: list[npt.NDArray[np.intp]]) -> Iterator[_Candidate]:
+    axes = [
+        _Candidate.through(fit_line(cells.points_mm[piece], cells.weights[piece]), cells.points_mm[piece])
+        for piece in pieces
+    ]
     yield from axes
     for one, other in itertools.combinations(axes, 2):
-        between = other.point_mm - one.point_mm
+        between = other.line.point_mm - one.line.point_mm
         if (apart_mm := np.hypot(*between)) > 0:
-            yield Line(one.point_mm, between / apart_mm)
+            line = Line(one.line.point_mm, between / apart_mm)
+            yield _Candidate.through(line, np.concatenate([one.ends_mm, other.ends_mm]))
 
 
 def _support(line: Line, cells: _Cells, inlier_mm: float) -> float:
