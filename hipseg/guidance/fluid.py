@@ -105,9 +105,14 @@ class FluidWatch:
         """Of the connected areas that reach the tip."""
         config, plane = self._config, scene.plane
         column, row = plane.to_cells(tip_mm)
-        rows, columns = np.ogrid[: dark_HW.shape[0], : dark_HW.shape[1]]
+        reach = math.ceil(config.fluid_reach_mm / plane.cell_mm) + 1
+        top, left = max(int(row) - reach, 0), max(int(column) - reach, 0)
+        around_HW = dark_HW[top : max(int(row) + reach + 2, 0), left : max(int(column) + reach + 2, 0)]
+        rows, columns = np.ogrid[top : top + around_HW.shape[0], left : left + around_HW.shape[1]]
         from_tip_mm = np.hypot(rows - row, columns - column) * plane.cell_mm
-        _, pieces = cv2.connectedComponents(dark_HW * (from_tip_mm <= config.fluid_reach_mm), connectivity=8)
+        if not around_HW.size:
+            return 0.0
+        _, pieces = cv2.connectedComponents(around_HW * (from_tip_mm <= config.fluid_reach_mm), connectivity=8)
         near = np.unique(pieces[from_tip_mm <= config.fluid_near_mm])
         return float(np.isin(pieces, near[near > 0]).sum() * plane.cell_area_mm2)
 

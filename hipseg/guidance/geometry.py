@@ -230,6 +230,16 @@ def _least_squares(points_mm: Points, surface_mm: Points) -> npt.NDArray[np.floa
     return np.asarray(squares.min(axis=0))
 
 
+def segment_distances(starts_mm: Points, ends_mm: Points, surface_mm: Points) -> npt.NDArray[np.float64]:
+    """Distance [n] of each straight segment to the nearest surface point; the surface must not be empty."""
+    ways = ends_mm - starts_mm
+    offsets = surface_mm[:, None] - starts_mm
+    lengths_mm2 = np.maximum(np.sum(ways * ways, axis=1), np.finfo(np.float64).tiny)
+    shares = np.clip(np.sum(offsets * ways, axis=2) / lengths_mm2, 0, 1)
+    offsets -= shares[..., None] * ways
+    return np.asarray(np.sqrt(np.sum(offsets * offsets, axis=2).min(axis=0)))
+
+
 def nearest_to(point_mm: Points, surface_mm: Points) -> Points:
     """The surface point [2] nearest to one point; the surface must not be empty."""
     nearest: Points = surface_mm[np.argmin(np.hypot(*(surface_mm - point_mm).T))]
@@ -238,12 +248,14 @@ def nearest_to(point_mm: Points, surface_mm: Points) -> Points:
 
 def is_inside(points_mm: Points, outline_mm: Points) -> npt.NDArray[np.bool_]:
     """Which points [n, 2] lie inside a closed polygon [m, 2], by the number of edges to their right."""
-    x, y = points_mm[:, 0, None], points_mm[:, 1, None]
-    x1, y1 = outline_mm[None, :, 0], outline_mm[None, :, 1]
-    x2, y2 = np.roll(x1, -1, axis=1), np.roll(y1, -1, axis=1)
-    crosses = (y1 > y) != (y2 > y)
-    rise = np.where(y2 == y1, 1.0, y2 - y1)
-    return np.asarray(np.count_nonzero(crosses & (x < x1 + (y - y1) / rise * (x2 - x1)), axis=1) % 2 == 1)
+    x, y = points_mm[:, 0], points_mm[:, 1]
+    x1, y1 = outline_mm[:, 0, None], outline_mm[:, 1, None]
+    x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
+    above = y1 > y
+    crosses = above != np.concatenate([above[1:], above[:1]])
+    run_per_rise = (x2 - x1) / np.where(y2 == y1, 1.0, y2 - y1)
+    crosses &= x - y * run_per_rise < x1 - y1 * run_per_rise
+    return np.asarray(np.count_nonzero(crosses, axis=0) % 2 == 1)
 
 
 def quantile(values: npt.NDArray[np.float64], share: float) -> float:

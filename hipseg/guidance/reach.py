@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hipseg import anatomy
-from hipseg.guidance.clearances import signed_distances
 from hipseg.guidance.config import ReachConfig
 from hipseg.guidance.flow import FlowRegion, distances_to_flow
-from hipseg.guidance.geometry import Points
+from hipseg.guidance.geometry import Points, distances_to, segment_distances
 from hipseg.guidance.structures import Scene
 from hipseg.guidance.target import Target
 
@@ -115,8 +114,8 @@ def _judged(
     points = np.concatenate([way.seen_mm for way in ways])
     firsts = np.cumsum([0, *(len(way.seen_mm) for way in ways[:-1])])
     margins = {
-        name: (np.minimum.reduceat(distances, firsts), least_mm + config.radius_mm)
-        for name, distances, least_mm in _distances(scene, points, config, flow)
+        name: (found, least_mm + config.radius_mm)
+        for name, found, least_mm in _margins(scene, ways, points, firsts, config, flow)
     }
     in_bone = scene.inside(points, anatomy.BONES) & (np.hypot(*(points - target.point_mm).T) > _BONE_FREE_MM)
     bony = np.logical_or.reduceat(in_bone, firsts)
@@ -135,10 +134,21 @@ def _judged(
     ]  # fmt: skip
 
 
-def _distances(
-    scene: Scene, points_mm: Points, config: ReachConfig, flow: tuple[FlowRegion, ...]
+_Indices = npt.NDArray[np.intp]
+
+
+def _margins(
+    scene: Scene,
+    ways: list[_Way],
+    points_mm: Points,
+    firsts: _Indices,
+    config: ReachConfig,
+    flow: tuple[FlowRegion, ...],
 ) -> Iterator[tuple[str, npt.NDArray[np.float64], float]]:
-    """Each structure to be avoided: how far the points are from it, and how far they must be."""
+    """Each structure to be avoided: its signed distance from every way, and how far it must be.
+
+    `points_mm` are those of all ways, one after another; each way's begin at its place in `firsts`.
+    """
     allowed = {
         anatomy.FEMORAL_ARTERY: config.clearance_mm,
         anatomy.FEMORAL_VEIN: config.clearance_mm,
@@ -146,8 +156,26 @@ def _distances(
         anatomy.LABRUM: config.labrum_mm,
     }
     for class_id, least_mm in allowed.items():
-        distances = signed_distances(scene, points_mm, (class_id,))
-        if distances is not None:
-            yield anatomy.STRUCTURES[class_id].name, distances, least_mm
+        found = _margin_of(scene, ways, points_mm, firsts, class_id)
+        if found is not None:
+            yield anatomy.STRUCTURES[class_id].name, found, least_mm
     if flow:
-        yield _FLOW, distances_to_flow(points_mm, flow), config.clearance_mm
+        yield _FLOW, np.minimum.reduceat(distances_to_flow(points_mm, flow), firsts), config.clearance_mm
+
+
+def _margin_of(
+    scene: Scene, ways: list[_Way], points_mm: Points, firsts: _Indices, class_id: int
+) -> npt.NDArray[np.float64] | None:
+    """Distance of a structure from each way; of one that goes through it, how deep inside it comes, negative."""
+    surface = scene.surface(class_id)
+    if surface is None or not len(surface.outline_mm):
+        return None
+    starts, ends = (np.array([way.seen_mm[end] for way in ways]) for end in (0, -1))
+    beside_mm = segment_distances(starts, ends, surface.outline_mm)
+    inside = scene.inside(points_mm, (class_id,))
+    if not inside.any():
+        return beside_mm
+    depths_mm = np.zeros(len(points_mm))
+    depths_mm[inside] = distances_to(points_mm[inside], surface.outline_mm)
+    deepest_mm = np.maximum.reduceat(depths_mm, firsts)
+    return np.where(np.logical_or.reduceat(inside, firsts), -deepest_mm, beside_mm)
