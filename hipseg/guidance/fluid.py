@@ -95,8 +95,8 @@ class FluidWatch:
         """Cells that lost brightness, whatever became of the gain; not in bone's shadow, nor where fluid belongs."""
         gain = float(level.sum()) / max(float(before.sum()), 1.0)
         dark = (level < self._config.darkens_to * gain * before) & (before > _BLACK_LEVEL)
-        bone = _is_any_of(anatomy.BONES)[scene.labels_HW]
-        dark &= ~(np.maximum.accumulate(bone, axis=0) | _is_any_of(_EXPLAINED)[scene.labels_HW])
+        bone = _is_any_of(anatomy.BONES, scene.labels_HW)
+        dark &= ~(np.maximum.accumulate(bone, axis=0) | _is_any_of(_EXPLAINED, scene.labels_HW))
         side = max(round(_THINNEST_MM / scene.plane.cell_mm), 1)
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
         return np.asarray(cv2.morphologyEx(dark.view(np.uint8), cv2.MORPH_OPEN, kernel), np.uint8)
@@ -117,8 +117,8 @@ class FluidWatch:
         return float(np.isin(pieces, near[near > 0]).sum() * plane.cell_area_mm2)
 
 
-def _is_any_of(class_ids: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """For every value that a label can have, whether it is one of these."""
-    table = np.zeros(256, dtype=bool)
-    table[list(class_ids)] = True
-    return table
+def _is_any_of(class_ids: tuple[int, ...], labels_HW: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Which labels are one of these, by a table of all that a label can be."""
+    table = np.zeros(256, np.uint8)
+    table[list(class_ids)] = 1
+    return np.asarray(cv2.LUT(labels_HW, table), np.uint8).view(np.bool_)

@@ -6,6 +6,7 @@ stays a needle while it pauses, until it has not been seen for long.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -158,6 +159,8 @@ def _scatter(along_mm: Values) -> float:
     if len(along_mm) <= _BLOCKS:
         return 0.0
     time = np.linspace(-1, 1, len(along_mm))
-    basis = np.stack([np.ones_like(time), time, time**2], axis=1)
-    fitted = basis @ np.linalg.lstsq(basis, along_mm)[0]
-    return float(np.sqrt(np.sum((along_mm - fitted) ** 2) / (len(along_mm) - 3)))
+    square = time * time
+    rest_mm = along_mm - along_mm.mean()
+    for shape in (time, square - square.mean()):  # with the mean, an orthogonal basis of parabolas
+        rest_mm = rest_mm - float(shape @ rest_mm) / float(shape @ shape) * shape
+    return math.sqrt(float(rest_mm @ rest_mm) / (len(along_mm) - 3))
