@@ -138,8 +138,12 @@ class FlowMemory:
 
 def _overlap(one: _Seen, other: _Seen) -> bool:
     """Whether the middle of either lies in the other."""
-    middles = one.outline_mm.mean(axis=0), other.outline_mm.mean(axis=0)
-    return bool(is_inside(middles[0][None], other.outline_mm)[0] or is_inside(middles[1][None], one.outline_mm)[0])
+    return _holds(other, one.outline_mm.mean(axis=0)) or _holds(one, other.outline_mm.mean(axis=0))
+
+
+def _holds(region: _Seen, point_mm: Points) -> bool:
+    x, y = point_mm.tolist()
+    return cv2.pointPolygonTest(region.outline_mm.astype(np.float32), (x, y), False) > 0
 
 
 def distances_to_flow(points_mm: Points, regions: tuple[FlowRegion, ...]) -> npt.NDArray[np.float64]:
