@@ -69,7 +69,8 @@ class Frame:
         time_s: the source's own time, seconds from its first frame; that of a live source may stand still or leap.
         spacing: pixel size, or None when nobody knows it: then no millimetre may be shown.
         region: where the ultrasound is.
-        source_id: names the clip without personal data (a file name's stem, "camera:0").
+        source_id: names the clip without personal data (a file name's stem, "camera:0"); frames that
+            follow each other share it.
         taken_s: when a live frame came in, by this machine's monotonic clock; None for recordings.
         flow: colour Doppler painted over the image; None while it is off, or in a grey source.
     """

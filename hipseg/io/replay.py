@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator
 
@@ -19,7 +20,8 @@ class ReplaySource:
 
     Args:
         open_recording: opens it; called again for each round when it is looped.
-        loop: begin again at the end. Times and numbers of frames go on.
+        loop: begin again at the end. Times and numbers of frames go on; each round has a `source_id` of its own,
+            since its first frame does not follow the last one.
         clock, sleep: seconds, monotonic.
     """
 
@@ -49,9 +51,10 @@ class ReplaySource:
         """Round after round, one frame's time between the last frame and the next first one."""
         step_s = 1 / (self.info.frame_rate_hz or DEFAULT_FRAME_RATE_HZ)
         offset_s = 0.0
-        while True:
+        for number in itertools.count(1):
             for frame, time_s in self._round(offset_s):
-                yield frame, time_s
+                name = frame.source_id if number == 1 else f"{frame.source_id} ({number})"
+                yield dataclasses.replace(frame, source_id=name), time_s
                 offset_s = time_s + step_s
             self._recording = self._open()
 

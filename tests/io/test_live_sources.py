@@ -65,6 +65,8 @@ def test_a_looped_replay_goes_on_without_a_seam(clip: Path) -> None:
     assert [frame.index for frame in frames] == list(range(12))
     assert np.diff([frame.time_s for frame in frames]) == pytest.approx([0.04] * 11)
     np.testing.assert_array_equal(frames[6].image_HW, frames[1].image_HW)
+    rounds = [len(list(group)) for _, group in itertools.groupby(frame.source_id for frame in frames)]
+    assert rounds == [5, 5, 2]  # what was remembered of the end says nothing of the beginning
 
 
 def test_a_replay_that_is_late_does_not_sleep(clip: Path) -> None:
