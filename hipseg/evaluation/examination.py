@@ -17,8 +17,9 @@ from hipseg.evaluation.measures.stability import Moment, stability_measures
 from hipseg.evaluation.measures.structures import TOLERANCES_MM, structure_measures
 from hipseg.evaluation.predictors.predictor import (
     ExcludedCaseError,
+    Predict,
     Predictor,
-    Subject,
+    following,
     segmentation_of_labels,
 )
 from hipseg.evaluation.results import OK
@@ -28,8 +29,6 @@ from hipseg.guidance.engine import Guidance, GuidanceEngine
 from hipseg.runtime.segmentation import Segmentation
 
 VIEW, VIEW_SCORE = "view", "score"
-NOMINAL_FRAME_S = 1 / 25
-"""Between the frames of a clip whose times nobody knows: guidance needs a clock."""
 _KEY = "neck_capsule_distance_mm"
 
 
@@ -79,10 +78,11 @@ class Examiner:
         """Every row of a batch. Raises ModelError when the model is broken."""
         rows, before = Rows(), None
         engine = self._engine(still=not batch.is_clip)
+        predict = following(self._predictor) if batch.is_clip else self._predictor.predict
         for position, item in enumerate(batch.items()):
             if not batch.is_clip:
                 engine = self._engine(still=True)
-            segmentation, status = self._predict(item)
+            segmentation, status = _predicted(item, position, predict)
             rows.cases.append(item.row(status))
             if segmentation is None:
                 before = None
@@ -100,15 +100,6 @@ class Examiner:
     def _engine(self, *, still: bool) -> GuidanceEngine:
         thresholds = self._predictor.info.view_thresholds or (0.0, 0.0)
         return GuidanceEngine(self._guidance, view_thresholds=thresholds, still=still)
-
-    def _predict(self, item: Item) -> tuple[Segmentation | None, str]:
-        if item.fault is not None or item.image_HW is None:
-            return None, item.fault or "no image"
-        try:
-            subject = Subject(item.case.id, item.clip, item.case.frame, item.image_HW)
-            return self._predictor.predict(subject), OK
-        except ExcludedCaseError as excluded:
-            return None, str(excluded)
 
     def _measures(self, item: Item, segmentation: Segmentation, guidance: Guidance) -> Iterator[Measure]:
         info, scale = self._predictor.info, Scale.of(item.case.spacing_mm)
@@ -164,13 +155,23 @@ class Examiner:
             yield {"case": item.case.id, **asdict(one)}
 
 
+def _predicted(item: Item, position: int, predict: Predict) -> tuple[Segmentation | None, str]:
+    """What a predictor says of a case, and the case's status."""
+    if item.fault is not None or item.image_HW is None:
+        return None, item.fault or "no image"
+    try:
+        return predict(item.subject(position)), OK
+    except ExcludedCaseError as excluded:
+        return None, str(excluded)
+
+
 def _guide(engine: GuidanceEngine, segmentation: Segmentation, item: Item, position: int) -> Guidance:
     height, width = segmentation.labels_HW.shape
     spacing = None if item.case.spacing_mm is None else Spacing(*item.case.spacing_mm, "user")
     return engine.step(
         segmentation,
         frame=item.case.frame or 0,
-        time_s=position * NOMINAL_FRAME_S if item.case.time_s is None else item.case.time_s,
+        time_s=item.time_s(position),
         spacing=spacing,
         region=ScanRegion(0, 0, width, height, "full"),
     )

@@ -55,12 +55,17 @@ def quantize(model: ModelFile, kind: Kind, name: str, images: Iterable[ImageHW] 
         images: scan regions that INT8 takes the ranges of activations from; others need none.
 
     Raises:
-        ModelError: not a model of the contract, it holds no network, or one that cannot be made smaller.
+        ModelError: not a model of the contract, it holds no network, or one that cannot be made smaller so: one that
+            remembers is stored in half precision, no more.
     """
     where = str(model.path)
     with _faults_of(where):
         original = onnx.load_from_string(model.content)
     part = find_network(original, where)
+    if kind is not Kind.WEIGHTS16 and _contract_of(original).state:
+        # Errors of the arithmetic would add up in the state from frame to frame, and ranges would need whole clips.
+        what = f"a network that remembers is not computed in {kind.value}"
+        raise ModelError(what, where=where, mend=f"take {Kind.WEIGHTS16.value}: its arithmetic is the original's")
     with _faults_of(where):
         smaller = _MAKERS[kind](original, part, images)
     return _with_contract(smaller, original, name)

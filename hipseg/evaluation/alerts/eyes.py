@@ -39,17 +39,17 @@ class TruthEye:
 
 
 class ModelEye:
-    """A model file."""
+    """A model file, for the frames of one procedure."""
 
     def __init__(self, name: str) -> None:
-        self._model = ReleasedModel(name)
-        thresholds = self._model.info.view_thresholds
+        model = ReleasedModel(name)
+        self._predict, thresholds = model.follow(), model.info.view_thresholds
         assert thresholds is not None
         self.facts = ClipFacts(thresholds, still=False)
 
     def see(self, frame: SimulatedFrame) -> Segmentation:
-        """Its answer."""
-        return self._model.predict(Subject("", "", None, np.ascontiguousarray(frame.image_HW)))
+        """Its answer, after those to the frames before."""
+        return self._predict(Subject("", "", None, np.ascontiguousarray(frame.image_HW), frame.time_s))
 
 
 Eye = TruthEye | ModelEye

@@ -29,7 +29,10 @@ def onnx_arithmetic(path: Path, height: int, width: int) -> Arithmetic:
     """
     try:
         model = onnx.load(path)
-        _fix_input(model.graph.input[0], (1, height, width))
+        image, *state = model.graph.input
+        _fix_input(image, (1, height, width))
+        for value in state:
+            value.type.tensor_type.shape.dim[0].dim_value = 1
         model = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception as error:  # onnx and protobuf raise exceptions without a common base
         first = (str(error).splitlines() or [type(error).__name__])[0]

@@ -9,10 +9,13 @@ from typing import Any, Protocol
 from hipseg.data.records import Case
 from hipseg.evaluation.measures.measure import LabelsHW
 from hipseg.evaluation.measures.vocabulary import Vocabulary
+from hipseg.evaluation.predictors.predictor import Subject
 from hipseg.frame import ImageHW, ScanRegion
 
 EFFUSION_FROM_MM = 7.0
 """Neck-capsule distance from which a hip counts as effused where the record does not say (clinical convention)."""
+NOMINAL_FRAME_S = 1 / 25
+"""Between the frames of a clip whose times nobody knows: guidance and memory need a clock."""
 _HABITUS = (("lean", 1 / 3), ("average", 2 / 3), ("large", float("inf")))
 
 
@@ -40,6 +43,17 @@ class Item:
     def clip(self) -> str:
         """The clip, or the case itself for a single image."""
         return self.case.clip or self.case.id
+
+    def time_s(self, position: int) -> float:
+        """Its time in its clip, of which it is the case at this position; counted where nobody knows it."""
+        if self.case.time_s is not None:
+            return self.case.time_s
+        return NOMINAL_FRAME_S * (position if self.case.frame is None else self.case.frame)
+
+    def subject(self, position: int = 0) -> Subject:
+        """What a predictor is shown of a sound case."""
+        assert self.image_HW is not None
+        return Subject(self.case.id, self.clip, self.case.frame, self.image_HW, self.time_s(position))
 
     def row(self, status: str) -> dict[str, Any]:
         """The case's row of `Results.cases`."""

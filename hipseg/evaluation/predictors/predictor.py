@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -30,12 +31,14 @@ class Subject:
     Attributes:
         case, clip, frame: as in the table of cases; `frame` is None for a single image.
         image_HW: grey levels of the scan region.
+        time_s: in its clip; of a single image 0.
     """
 
     case: str
     clip: str
     frame: int | None
     image_HW: ImageHW
+    time_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class PredictorInfo:
         vocabulary: what the values of its label maps mean.
         view_thresholds: unrecognised below the first, recognised from the second; None where it gives no view score.
         has_probabilities, has_landmarks: whether these outputs are its own and not made up from its masks.
+        remembers: what it says of a frame of a clip depends on the frames before.
     """
 
     name: str
@@ -56,6 +60,7 @@ class PredictorInfo:
     view_thresholds: tuple[float, float] | None = None
     has_probabilities: bool = False
     has_landmarks: bool = False
+    remembers: bool = False
 
     def record(self) -> dict[str, Any]:
         """For `results.json`."""
@@ -71,13 +76,30 @@ class Predictor(Protocol):
         ...
 
     def predict(self, subject: Subject) -> Segmentation:
-        """Segments one image.
+        """Segments one image, which a model that remembers takes for the first frame of a clip.
 
         Raises:
             ExcludedCaseError: there is no usable answer for this case.
             ModelError: the model is broken.
         """
         ...
+
+
+Predict = Callable[[Subject], Segmentation]
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A predictor that may remember the frames before."""
+
+    def follow(self) -> Predict:
+        """As `Predictor.predict`, for the frames of one clip in the order of time."""
+        ...
+
+
+def following(predictor: Predictor) -> Predict:
+    """What to ask for the frames of one clip in the order of time; a new one for every clip."""
+    return predictor.follow() if isinstance(predictor, Remembering) else predictor.predict
 
 
 def segmentation_of_labels(labels_HW: LabelsHW) -> Segmentation:

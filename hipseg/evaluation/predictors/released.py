@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hipseg.evaluation.measures.vocabulary import Vocabulary
-from hipseg.evaluation.predictors.predictor import PredictorInfo, Subject
+from hipseg.evaluation.predictors.predictor import Predict, PredictorInfo, Subject
+from hipseg.frame import Frame, ScanRegion
+from hipseg.runtime.recall import Recall
 from hipseg.runtime.segmentation import Segmentation
 from hipseg.runtime.session import Session
 
@@ -30,6 +32,7 @@ class ReleasedModel:
             view_thresholds=contract.view_thresholds,
             has_probabilities=True,
             has_landmarks=True,
+            remembers=bool(contract.state),
         )
 
     @property
@@ -40,3 +43,14 @@ class ReleasedModel:
     def predict(self, subject: Subject) -> Segmentation:
         """Segments one image. Raises ModelError when an output is not finite."""
         return self._session.segment(subject.image_HW)
+
+    def follow(self) -> Predict:
+        """As `Remembering`: what is remembered, and when it is forgotten, is as when the model runs."""
+        recall = Recall(self._session)
+        return lambda subject: recall.segment(_frame_of(subject), subject.image_HW)
+
+
+def _frame_of(subject: Subject) -> Frame:
+    height, width = subject.image_HW.shape
+    region = ScanRegion(0, 0, width, height, "full")
+    return Frame(subject.image_HW, subject.frame or 0, subject.time_s, None, region, subject.clip)

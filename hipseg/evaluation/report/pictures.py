@@ -17,7 +17,7 @@ from hipseg.data.records import PointXY
 from hipseg.display.drawing import WHITE, Canvas, Font, Points, ring, stroke, write_over_image
 from hipseg.evaluation.inputs.item import Batch, Item
 from hipseg.evaluation.measures.needle import TIP, TIP_VISIBLE
-from hipseg.evaluation.predictors.predictor import ExcludedCaseError, Predictor, Subject
+from hipseg.evaluation.predictors.predictor import ExcludedCaseError, Predict, Predictor, following
 from hipseg.frame import ImageHW
 from hipseg.pages.page import Picture
 from hipseg.runtime.segmentation import Segmentation
@@ -47,19 +47,39 @@ class Viewer:
         """RGB pictures by case; a case whose image cannot be read or that has no prediction has none."""
         wanted = set(cases)
         found: dict[str, Canvas] = {}
-        for item in _items(self.batches, wanted):
-            segmentation = self._segmentation(item)
+        for item, segmentation in self._answers(wanted):
             if item.image_HW is not None and (self.predictor is None or segmentation is not None):
                 found[item.case.id] = drawn(item, segmentation)
         return found
 
-    def _segmentation(self, item: Item) -> Segmentation | None:
-        if self.predictor is None or item.image_HW is None:
+    def _answers(self, wanted: set[str]) -> Iterator[tuple[Item, Segmentation | None]]:
+        """The wanted cases with what was said of them: of a clip after the frames before it."""
+        left = set(wanted)
+        for batch in self.batches:
+            remembers = batch.is_clip and self.predictor is not None and self.predictor.info.remembers
+            predict = self._predict(batch)
+            for position, item in enumerate(batch.items()):
+                if not left:
+                    return
+                is_wanted = item.case.id in left
+                segmentation = _answer(item, position, predict) if is_wanted or remembers else None
+                if is_wanted:
+                    left.discard(item.case.id)
+                    yield item, segmentation
+
+    def _predict(self, batch: Batch) -> Predict | None:
+        if self.predictor is None:
             return None
-        try:
-            return self.predictor.predict(Subject(item.case.id, item.clip, item.case.frame, item.image_HW))
-        except ExcludedCaseError:
-            return None
+        return following(self.predictor) if batch.is_clip else self.predictor.predict
+
+
+def _answer(item: Item, position: int, predict: Predict | None) -> Segmentation | None:
+    if predict is None or item.image_HW is None:
+        return None
+    try:
+        return predict(item.subject(position))
+    except ExcludedCaseError:
+        return None
 
 
 def drawn(item: Item, segmentation: Segmentation | None) -> Canvas:
@@ -96,17 +116,6 @@ def key() -> Picture:
         stroke(canvas, box, structure.colour, 1, closed=True)
         write_over_image(canvas, structure.title, (left + 19, 17), Font(0.36), WHITE)
     return canvas
-
-
-def _items(batches: Iterable[Batch], wanted: set[str]) -> Iterator[Item]:
-    left = set(wanted)
-    for batch in batches:
-        if not left:
-            return
-        for item in batch.items():
-            if item.case.id in left:
-                left.discard(item.case.id)
-                yield item
 
 
 def _enlarged(image_HW: ImageHW, zoom: float) -> Canvas:

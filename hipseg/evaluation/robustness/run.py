@@ -24,7 +24,7 @@ from hipseg.evaluation.measures.structures import mask_pair
 from hipseg.evaluation.measures.vocabulary import Vocabulary, comparable
 from hipseg.evaluation.predictors.choice import PredictorChoice
 from hipseg.evaluation.predictors.mask_folder import MaskFolder
-from hipseg.evaluation.predictors.predictor import ExcludedCaseError, Predictor, Subject
+from hipseg.evaluation.predictors.predictor import ExcludedCaseError, Predictor
 from hipseg.evaluation.robustness.corruptions import CORRUPTIONS, NUM_GRADES, Corruption, corrupted, shown_frames
 from hipseg.evaluation.robustness.scene import Scene
 from hipseg.evaluation.run import open_data
@@ -109,9 +109,8 @@ def item_of(scene: Scene, item: Item) -> Item:
 
 def predicted(predictor: Predictor, item: Item) -> Segmentation | None:
     """What a model says of a case; None where it says nothing."""
-    assert item.image_HW is not None
     try:
-        return predictor.predict(Subject(item.case.id, item.clip, item.case.frame, item.image_HW))
+        return predictor.predict(item.subject())
     except ExcludedCaseError:
         return None
 
