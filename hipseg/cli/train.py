@@ -31,7 +31,7 @@ def train(
 ) -> None:
     """Train a network.
 
-    Presets: experiment=demo (minutes), experiment=hip_first (the released model), experiment=smoke (two steps).
+    Presets: experiment=demo (minutes), experiment=hip_fast (the released model), experiment=smoke (two steps).
     A stopped run goes on with resume=RUN_FOLDER, exactly as if it had not stopped.
     --info, --dry-run, --overfit and --find-lr train a little and leave nothing behind.
     """

@@ -22,6 +22,8 @@ _SIMULATION = "SimulationSource"
 
 _CIRCUMSTANCES = ("command", "request", "settings", "versions", "unused_predictions")
 """Of an evaluation: they name folders of the machine it ran on, and stay out of the model file."""
+_DETAIL = ("calibration", "subgroups", "stability", "roc")
+"""Curves and parts, several times as large as a small network: they stand in the evaluation's own report."""
 
 
 def training_data(training: DictConfig, *, allow_unknown: bool = False) -> Iterator[dict[str, Any]]:
@@ -150,4 +152,12 @@ def _evaluated(file: Path) -> dict[str, Any]:
     data = content.get("data") if isinstance(content, dict) else None
     if not isinstance(data, Mapping) or not {"name", "split"} <= data.keys():
         raise UsageError("holds no figures", where=file, expected=expected)
-    return {key: value for key, value in content.items() if key not in _CIRCUMSTANCES}
+    return _without_detail({key: value for key, value in content.items() if key not in _CIRCUMSTANCES})
+
+
+def _without_detail(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_detail(value) if isinstance(value, Mapping) else value
+        for key, value in content.items()
+        if key not in _DETAIL
+    }

@@ -18,7 +18,7 @@ from typing import Any
 
 from hipseg.errors import ModelError, UsageError, nearest_name
 
-DEFAULT_MODEL = "hip-first"
+DEFAULT_MODEL = "hip-fast"
 SHELF_VARIABLE = "HIPSEG_MODELS"
 MODEL_FILE, CHECKPOINT_FILE, CARD_FILE, MANIFEST_FILE = (
     "model.onnx",

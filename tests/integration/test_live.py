@@ -245,13 +245,13 @@ def test_time_stamps_that_run_backwards(house: Path, tmp_path: Path) -> None:
 
 def failing(monkeypatch: pytest.MonkeyPatch, fault: Callable[[int], None]) -> None:
     """Lets something happen whenever the model is run on a frame; it is told how often that was."""
-    segment, count = Session.segment, iter(range(1_000_000))
+    step, count = Session.step, iter(range(1_000_000))
 
-    def segment_or_fail(self: Session, image_HW: np.ndarray) -> Any:
+    def step_or_fail(self: Session, image_HW: np.ndarray, state: Any) -> Any:
         fault(next(count))
-        return segment(self, image_HW)
+        return step(self, image_HW, state)
 
-    monkeypatch.setattr(Session, "segment", segment_or_fail)
+    monkeypatch.setattr(Session, "step", step_or_fail)
 
 
 def test_a_model_that_fails_now_and_then(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
