@@ -78,8 +78,14 @@ def steps(plan: Plan) -> list[Step]:
         _step(plan, "intervals", ["--studies", "200" if plan.quick else "1000"]),
         _simulator(plan, quick),
         _step(plan, "data", quick),
-        _step(plan, "alerts", [*model, *quick]),
+        _alerts(plan, [*model, *quick]),
     ]
+
+
+def _alerts(plan: Plan, arguments: list[str]) -> Step:
+    folder = plan.out / "alerts"
+    step = _step(plan, "alerts", ["--out", str(folder), *arguments])
+    return Step(step.name, step.arguments, folder / "alerts.json", folder / "alerts.html", step.share_s)
 
 
 def _simulator(plan: Plan, quick: list[str]) -> Step:

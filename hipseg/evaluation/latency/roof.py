@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+from hipseg.errors import ModelError
 from hipseg.evaluation.cost.arithmetic import onnx_arithmetic
 from hipseg.evaluation.latency.pairing import interleaved_times
 from hipseg.export.network_part import cut_out, find_network
@@ -72,7 +73,12 @@ def _network_run(session: Session) -> Run:
     network = cut_out(model, find_network(model, str(session.path)), size)
     rng = np.random.default_rng(0)
     image = rng.random((1, 1, size, size), dtype=np.float32)
-    return _runner(network, {network.graph.input[0].name: image}, session.num_threads)
+    run = _runner(network, {network.graph.input[0].name: image}, session.num_threads)
+    try:
+        run(None)
+    except Exception as error:  # onnxruntime has no class of its own for its errors
+        raise ModelError("onnxruntime does not run its network alone", where=str(session.path)) from error
+    return run
 
 
 def _product(side: int, num_threads: int) -> tuple[Run, int]:
@@ -110,6 +116,7 @@ def _runner(model: onnx.ModelProto, inputs: Mapping[str, Array], num_threads: in
     """As hipseg runs its models: so many threads, and none that spins."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = num_threads, 1
+    options.log_severity_level = 4  # what fails is told once, by us
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return lambda _: session.run(None, dict(inputs))
