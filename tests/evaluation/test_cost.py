@@ -14,6 +14,7 @@ from grey_model import grey_of, write_grey_model
 from torch import nn
 
 from hipseg.cli.main import execute
+from hipseg.configuration import config_folder
 from hipseg.errors import ModelError
 from hipseg.evaluation.cost import candidates
 from hipseg.evaluation.cost.arithmetic import onnx_arithmetic
@@ -52,6 +53,15 @@ def test_operations_of_a_model_file_have_a_closed_form(tmp_path: Path) -> None:
     product = 20 * 30 * 8 * 1
     assert found.macs == convolution + product
     assert found.num_parameters == 8 * 9 + 8
+
+
+def test_a_model_has_as_many_parameters_in_eight_bits() -> None:
+    small, whole = (
+        onnx_arithmetic(config_folder().parent / "models" / name / "model.onnx", 480, 640)
+        for name in ("hip-fast", "hip-fast-float")
+    )
+    assert small == whole
+    assert whole.num_parameters > 700_000
 
 
 def test_operations_of_a_network_have_a_closed_form() -> None:

@@ -17,6 +17,10 @@ Shape = tuple[int, ...]
 _WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "InstanceNormalization",
                        "LayerNormalization", "GroupNormalization", "PRelu"})  # fmt: skip
 
+_STORED = frozenset({"DequantizeLinear", "Cast"})
+"""What makes a weight of its 8-bit or half-precision form."""
+_NUMBERS = frozenset({onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8, onnx.TensorProto.INT32})
+
 
 def onnx_arithmetic(path: Path, height: int, width: int) -> Arithmetic:
     """Of a model file on one image, by shape inference; nothing is run.
@@ -58,10 +62,11 @@ def _shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
 
 
 def _parameter_counts(graph: onnx.GraphProto) -> Iterator[int]:
-    """Of constants that weigh something: those for indices, scales and coordinates do not count."""
+    """Of constants that weigh something, however they are stored; indices, scales and coordinates do not count."""
     weighing = {name for node in graph.node if node.op_type in _WEIGHTED for name in node.input}
+    stored = {node.input[0] for node in graph.node if node.op_type in _STORED and node.output[0] in weighing}
     for tensor in graph.initializer:
-        if tensor.name in weighing and tensor.data_type == onnx.TensorProto.FLOAT:
+        if tensor.name in weighing | stored and tensor.data_type in _NUMBERS:
             yield math.prod(tensor.dims)
 
 
