@@ -59,21 +59,20 @@ def perceptual_hash(icon: Icon) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def close_pairs(icons: npt.NDArray[np.uint8], partners_of: Callable[[int], Flags]) -> Iterator[tuple[int, int]]:
+def close_pairs(looks: Looks, partners_of: Callable[[int], Flags]) -> Iterator[tuple[int, int]]:
     """Positions i < j of images that may be the same frame, one of them perhaps mirrored left to right.
 
     Where thousands of frames are alike (a still probe, an artificial set), comparing all with all would take hours: an
     image is aligned with the `MOST_TRIES` most alike at most, and `partners_of` may close what needs no further pair.
 
     Args:
-        icons: of every image, uint8 [N, 32, 32].
+        looks: of every image.
         partners_of: for a position the bool [N] of those to pair it with; asked again after every pair.
     """
-    looks = _Looks.of(icons)
-    for start in range(0, len(icons), _ROWS_AT_ONCE):
+    for start in range(0, len(looks.icons), _ROWS_AT_ONCE):
         candidates = looks.candidates(start, start + _ROWS_AT_ONCE)
         for first in np.unique(candidates.first):
-            yield from _pairs_of(int(first), candidates.of(first), icons, partners_of)
+            yield from _pairs_of(int(first), candidates.of(first), looks.icons, partners_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +96,27 @@ class _Candidates:
 
 
 @dataclass(frozen=True, slots=True)
-class _Looks:
-    """What all icons are compared by: their hashes, as they are and mirrored, and their structures as rows."""
+class Looks:
+    """What images are compared by.
 
+    Attributes:
+        icons: uint8 [N, 32, 32].
+        hashes, mirrored: of the icons as they are, and mirrored left to right.
+        structures: of the icons, [N, 32, 32].
+    """
+
+    icons: npt.NDArray[np.uint8]
     hashes: Hashes
     mirrored: Hashes
     structures: npt.NDArray[np.float16]
 
     @staticmethod
-    def of(icons: npt.NDArray[np.uint8]) -> _Looks:
+    def of(icons: npt.NDArray[np.uint8]) -> Looks:
+        """Prepares icons of images, uint8 [N, 32, 32]."""
         hashes = np.array([perceptual_hash(icon) for icon in icons], np.uint64)
         mirrored = np.array([perceptual_hash(icon) for icon in np.ascontiguousarray(icons[:, :, ::-1])], np.uint64)
-        return _Looks(hashes, mirrored, np.stack([_structure(icon, ICON_SIDE).astype(np.float16) for icon in icons]))
+        structures = np.stack([_structure(icon, ICON_SIDE).astype(np.float16) for icon in icons])
+        return Looks(icons, hashes, mirrored, structures)
 
     def candidates(self, start: int, stop: int) -> _Candidates:
         """All pairs of one of these rows and a later image that are worth aligning; tiles keep the memory small."""

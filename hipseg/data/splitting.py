@@ -13,7 +13,7 @@ import numpy as np
 from hipseg.data.checks import CheckReport
 from hipseg.data.checks.across import plain_name
 from hipseg.data.checks.examine import CaseFacts
-from hipseg.data.likeness import NEARLY_IDENTICAL, close_pairs, likeness
+from hipseg.data.likeness import NEARLY_IDENTICAL, Looks, close_pairs, likeness
 from hipseg.data.reading import CASES, read_case, read_image
 from hipseg.data.records import SPLITS, Case
 from hipseg.data.stratify import join_groups, stratify
@@ -117,9 +117,8 @@ def groups_of(root: Path, facts: Sequence[CaseFacts], *, by_device: bool) -> lis
     keys = [_keys(fact.case, by_device) for fact in facts]
     group_N = np.array(join_groups(keys))
     pairs = []
-    for first, second in close_pairs(
-        np.stack([fact.icon for fact in facts]), lambda position: group_N != group_N[position]
-    ):
+    looks = Looks.of(np.stack([fact.icon for fact in facts]))
+    for first, second in close_pairs(looks, lambda position: group_N != group_N[position]):
         one, other = facts[first].case, facts[second].case
         if likeness(read_image(root, one), read_image(root, other)) >= NEARLY_IDENTICAL:
             pairs.append((first, second))

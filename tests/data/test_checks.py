@@ -18,7 +18,7 @@ from hip_scenes import hip_scene, read_records, write_hips, write_records
 
 from hipseg.cli.main import execute
 from hipseg.data.checks import RULES, across, check_dataset, fix_dataset
-from hipseg.data.likeness import MOST_TRIES, NEARLY_IDENTICAL, close_pairs, icon_of, likeness
+from hipseg.data.likeness import MOST_TRIES, NEARLY_IDENTICAL, Looks, close_pairs, icon_of, likeness
 from hipseg.data.reading import load_dataset, read_labels
 from hipseg.io.masks import encode_mask
 
@@ -348,7 +348,7 @@ def test_likeness_knows_the_same_frame_again_and_no_other() -> None:
 def test_a_still_probe_is_compared_in_bounded_work() -> None:
     """Noise apart all frames are one: every image finds a partner, none more than the limit."""
     images = np.stack([icon_of(frame_HW) for frame_HW in noisy_frames(40)])
-    pairs = list(close_pairs(images, lambda _position: np.ones(len(images), bool)))
+    pairs = list(close_pairs(Looks.of(images), lambda _position: np.ones(len(images), bool)))
     assert set(range(len(images))) == {position for pair in pairs for position in pair}
     assert max(Counter(first for first, _ in pairs).values()) <= MOST_TRIES
 

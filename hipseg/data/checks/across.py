@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from hipseg.data.checks.examine import CaseFacts
 from hipseg.data.checks.findings import Finding
-from hipseg.data.likeness import NEARLY_IDENTICAL, Flags, close_pairs, likeness
+from hipseg.data.likeness import NEARLY_IDENTICAL, Flags, Looks, close_pairs, likeness
 from hipseg.data.reading import CASES, read_image
 from hipseg.data.records import SPLITS, Case
 from hipseg.errors import SourceError
@@ -109,19 +109,21 @@ def _similar_images(root: Path, facts: Sequence[CaseFacts]) -> Iterator[Finding]
         return np.asarray((split_N == split_N[position]) & differ_N)
 
     if facts:
-        yield from _alike("leak_similar", root, facts, in_two_splits)
-        yield from _alike("similar_patients", root, facts, of_two_patients)
+        looks = Looks.of(np.stack([fact.icon for fact in facts]))
+        yield from _alike("leak_similar", root, facts, looks, in_two_splits)
+        yield from _alike("similar_patients", root, facts, looks, of_two_patients)
 
 
-def _alike(rule: str, root: Path, facts: Sequence[CaseFacts], partners_of: Callable[[int], Flags]) -> Iterator[Finding]:
+def _alike(
+    rule: str, root: Path, facts: Sequence[CaseFacts], looks: Looks, partners_of: Callable[[int], Flags]
+) -> Iterator[Finding]:
     """Pairs that open and align to the same picture; frames that are both told of already need no further pair."""
     is_told_N = np.zeros(len(facts), bool)
 
     def untold_partners(position: int) -> Flags:
         return np.asarray(partners_of(position) & ~(is_told_N & is_told_N[position]))
 
-    pairs = close_pairs(np.stack([fact.icon for fact in facts]), untold_partners)
-    for tries, (first, second) in enumerate(pairs):
+    for tries, (first, second) in enumerate(close_pairs(looks, untold_partners)):
         one, other = facts[first].case, facts[second].case
         if tries == MOST_COMPARED:
             yield Finding("too_alike", one.image, f"{tries} pairs were compared; from here on none was", one.id)

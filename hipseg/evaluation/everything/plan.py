@@ -65,39 +65,31 @@ def steps(plan: Plan) -> list[Step]:
     """The benchmarks in the order in which they run."""
     data = [str(plan.data), *_option("--split", plan.split)]
     model = _option("--model", plan.model)
-    quick = ["--quick"] if plan.quick else []
+    quick, alerts = ["--quick"] if plan.quick else [], plan.out / "alerts"
     return [
-        _step(plan, "models", [*data, "--out", str(plan.out), *quick], pages=True),
+        _step("models", [*data, "--out", str(plan.out), *quick], plan.out / "models.html"),
         _step(
-            plan,
             "robustness",
             [*data, *model, "--out", str(plan.out), *(["--cases", "8"] if plan.quick else [])],
-            pages=True,
+            plan.out / "robustness.html",
         ),
-        _step(plan, "latency", [*model, "--frames", "50" if plan.quick else "500"]),
-        _step(plan, "intervals", ["--studies", "200" if plan.quick else "1000"]),
+        _step("latency", [*model, "--frames", "50" if plan.quick else "500"]),
+        _step("intervals", ["--studies", "200" if plan.quick else "1000"]),
         _simulator(plan, quick),
-        _step(plan, "data", quick),
-        _alerts(plan, [*model, *quick]),
+        _step("data", quick),
+        _step("alerts", ["--out", str(alerts), *model, *quick], alerts / "alerts.html"),
     ]
-
-
-def _alerts(plan: Plan, arguments: list[str]) -> Step:
-    folder = plan.out / "alerts"
-    step = _step(plan, "alerts", ["--out", str(folder), *arguments])
-    return Step(step.name, step.arguments, folder / "alerts.json", folder / "alerts.html", step.share_s)
 
 
 def _simulator(plan: Plan, quick: list[str]) -> Step:
     if plan.real is None:
         return Step("simulator", without="no real pictures to compare with; name them with --real")
     page = plan.out / "simulator.html"
-    step = _step(plan, "simulator", ["--real", str(plan.real), "--out", str(page), *quick])
-    return Step(step.name, step.arguments, page.with_suffix(".json"), page, step.share_s)
+    return _step("simulator", ["--real", str(plan.real), "--out", str(page), *quick], page)
 
 
-def _step(plan: Plan, name: str, arguments: list[str], *, pages: bool = False) -> Step:
-    page = plan.out / f"{name}.html" if pages else None
+def _step(name: str, arguments: list[str], page: Path | None = None) -> Step:
+    """A benchmark with a page of its own leaves its figures beside it; another one prints them."""
     return Step(name, tuple(arguments), None if page is None else page.with_suffix(".json"), page, _SHARES_S[name])
 
 

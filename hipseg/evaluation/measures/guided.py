@@ -17,7 +17,7 @@ from hipseg.evaluation.measures.measure import LabelsHW, Measure, Points, Scale
 from hipseg.evaluation.measures.needle import ENTRY, NEEDLE, TIP, reported_tip
 from hipseg.evaluation.measures.vocabulary import VESSELS_NAME, Vocabulary
 from hipseg.guidance.engine import Guidance
-from hipseg.guidance.geometry import Line
+from hipseg.guidance.geometry import Line, segment_distances
 
 JOINT = "joint"
 PREFIX = "guided_"
@@ -119,18 +119,12 @@ def _path_clearance(
         return
     scale = Scale.of(case.spacing_mm)
     first, last = (scale.points(guidance.plane.to_frame_px(end)) for end in guidance.path.axis_mm[[0, -1]])
-    true_mm = _least_distance(scale.points(np.stack([columns, rows], axis=1)), first, last)
+    vessels_mm = scale.points(np.stack([columns, rows], axis=1))
+    true_mm = float(segment_distances(first[None], last[None], vessels_mm)[0])
     reported_mm = guidance.distances.path_to_vessel
     yield Measure(VESSELS_NAME, "path_clearance_reported", float(reported_mm is not None))
     if reported_mm is not None:
         yield Measure(VESSELS_NAME, "path_clearance_error", max(reported_mm, 0.0) - true_mm, "mm")
-
-
-def _least_distance(points_mm: Points, first_mm: Points, last_mm: Points) -> float:
-    """From points [n, 2] to a straight way between two others."""
-    way = last_mm - first_mm
-    share = np.clip((points_mm - first_mm) @ way / max(float(way @ way), 1e-9), 0, 1)
-    return float(np.hypot(*(points_mm - first_mm - share[:, None] * way).T).min())
 
 
 def _true_clearance(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,9 +14,10 @@ from hipseg.data.sources import CaseReader
 from hipseg.data.stream import Batch, CaseSet
 from hipseg.evaluation.training.setting import Setting
 from hipseg.training.losses import drawn_ids
-from hipseg.training.metrics import ValidationTally
+from hipseg.training.metrics import Figure, ValidationTally
 
 Picture = dict[str, Tensor]
+_DICE = "dice/"
 
 
 def pictures(setting: Setting, split: str) -> list[Picture]:
@@ -54,6 +56,10 @@ def validate(network: nn.Module, cases: list[Any], device: torch.device) -> tupl
     for batch in cases:
         tally.add(network(batch["image"].to(device)).float().cpu(), batch)
     network.train()
-    figures = tally.figures()
-    dice = {name: figure.value for name, figure in figures.items() if name.startswith("dice/")}
-    return {name.removeprefix("dice/"): value for name, value in dice.items()}, figures["score"].value
+    return dice_of(tally.figures())
+
+
+def dice_of(figures: Mapping[str, Figure]) -> tuple[dict[str, float], float]:
+    """Of a validation's figures the Dice of each structure, by its name, and the mean over structures."""
+    dice = {name: figure.value for name, figure in figures.items() if name.startswith(_DICE)}
+    return {name.removeprefix(_DICE): value for name, value in dice.items()}, figures["score"].value

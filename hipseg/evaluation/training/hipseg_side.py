@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from hipseg.configuration import compose
+from hipseg.evaluation.training.cases import dice_of
 from hipseg.evaluation.training.setting import Outcome, Setting, Watch
 from hipseg.training.checkpoint import load_network
 from hipseg.training.components import make
@@ -81,10 +82,7 @@ class _Watching(Callback):
 
     def on_validation_end(self, _trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, SegmentationTask)
-        dice = {name: figure.value for name, figure in module.figures.items() if name.startswith("dice/")}
-        self._watch.validated(
-            {name.removeprefix("dice/"): value for name, value in dice.items()}, module.figures["score"].value
-        )
+        self._watch.validated(*dice_of(module.figures))
         self._watch.run()
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hipseg.anatomy import CLASS_NAMES, NUM_CLASSES
-from hipseg.evaluation.training.cases import Picture, batches, pictures
+from hipseg.evaluation.training.cases import Picture, batches, dice_of, pictures
 from hipseg.evaluation.training.setting import Outcome, Setting
 from hipseg.models.outputs import NUM_OUTPUT_CHANNELS
 from hipseg.runtime.threads import usable_cores
@@ -89,9 +89,7 @@ def _score(setting: Setting, folder: Path, num_cases: int) -> tuple[dict[str, fl
         ids = [_read(next(paths)) for _ in batch["image"]]
         tally.add(_as_channels(np.stack(ids)), batch)
     assert next(paths, None) is None, f"{num_cases} cases and more label images"
-    figures = tally.figures()
-    dice = {name.removeprefix("dice/"): each.value for name, each in figures.items() if name.startswith("dice/")}
-    return dice, figures["score"].value
+    return dice_of(tally.figures())
 
 
 def _read(path: Path) -> npt.NDArray[np.uint8]:
