@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from hipseg.cli.main import execute
 from hipseg.evaluation.alerts.figures import figures_of
 from hipseg.evaluation.alerts.judge import judge, stretches
-from hipseg.evaluation.alerts.play import PlayedCase, Trace
+from hipseg.evaluation.alerts.kept import kept_case
+from hipseg.evaluation.alerts.play import AlertJob, PlayedCase, Trace, play_case
 from hipseg.guidance.alerts import ActiveAlert, AlertEvent
 from hipseg.guidance.config import Priority
 
@@ -84,3 +86,26 @@ def test_from_scenario_to_page(tmp_path: Path) -> None:
     assert record["scenarios"] == {"no_needle": 1}
     assert record["eyes"]["truth"]["needle"]["without_needle"]["absent"]["value"] == 1.0
     assert "Not for clinical decisions" in (tmp_path / "a" / "alerts.html").read_text()
+
+
+def test_what_was_played_is_not_played_again_unless_something_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = AlertJob(("no_needle",), ("truth",), seed=1, num_frames=2)
+    first = kept_case(job, tmp_path, 0)
+    assert first.traces["truth"].story.frame_count == 2
+    played: list[int] = []
+
+    def play_and_count(job: AlertJob, case: int) -> dict[str, Any]:
+        played.append(case)
+        return play_case(job, case)
+
+    monkeypatch.setattr("hipseg.evaluation.alerts.kept.play_case", play_and_count)
+    assert kept_case(job, tmp_path, 0).truths == first.truths
+    assert not played
+    other = replace(job, seed=2)
+    assert kept_case(other, tmp_path, 0).truths != first.truths
+    path = tmp_path / "0000.json.gz"
+    path.write_bytes(path.read_bytes()[:-20])  # as if the machine had stopped in the midst of it
+    kept_case(other, tmp_path, 0)
+    assert played == [0, 0]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from hipseg.evaluation.alerts.figures import figures_of
 from hipseg.evaluation.alerts.judge import judge
+from hipseg.evaluation.alerts.kept import kept_case
 from hipseg.evaluation.alerts.page import alerts_page
-from hipseg.evaluation.alerts.play import AlertJob, play_case
+from hipseg.evaluation.alerts.play import AlertJob
 from hipseg.simulation.job import in_parallel
 from hipseg.training.run_folder import versions
 
@@ -26,10 +27,12 @@ def benchmark_alerts(
 ) -> Path:
     """Plays, judges, and writes alerts.html and alerts.json.
 
+    Procedures that were played before are read again: a run that was stopped goes on where it was.
+
     Args:
         job: what is played.
         num_cases: procedures.
-        out: folder, made when it is missing.
+        out: folder, made when it is missing; it keeps the procedures.
         command: as it was typed.
         workers: processes; their number changes no figure.
         told: called with the number of procedures done.
@@ -42,7 +45,7 @@ def benchmark_alerts(
         OutputError: the folder cannot be written.
     """
     played = []
-    for case in in_parallel(partial(play_case, job), range(num_cases), workers):
+    for case in in_parallel(partial(kept_case, job, out / "procedures"), range(num_cases), workers):
         played.append(case)
         if told is not None:
             told(len(played))

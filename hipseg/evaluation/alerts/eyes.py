@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from hipseg.evaluation.predictors.predictor import Subject, segmentation_of_labels
@@ -15,6 +17,12 @@ TRUTH = "truth"
 
 _TRUTH_SIGMA_PX = 2.0
 _NO_HIP_SHARE = 0.5
+
+
+@cache
+def digest_of(name: str) -> str | None:
+    """Of an eye's model file, None for the truth. Raises ModelError."""
+    return None if name == TRUTH else ReleasedModel(name).info.sha256
 
 
 def open_eye(name: str) -> Eye:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from hipseg.display.report.key_frames import KeyFrames
 from hipseg.display.report.story import SessionStory
 from hipseg.evaluation.alerts.eyes import Eye, open_eye
 from hipseg.frame import ScanRegion
@@ -16,6 +17,7 @@ from hipseg.guidance.config import GuidanceConfig
 from hipseg.guidance.engine import Guidance
 from hipseg.guidance.flow import FlowPicture, flow_on_grid
 from hipseg.guidance.fluid import echo_on_grid
+from hipseg.guidance.record import alert_records, frame_record
 from hipseg.io.doppler import read_flow
 from hipseg.runtime.segmentation import Segmentation
 from hipseg.simulation.config import SimulationConfig
@@ -81,22 +83,49 @@ class PlayedCase:
         """Of each frame."""
         return [truth["time_s"] for truth in self.truths]
 
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> PlayedCase:
+        """What `play_case` has noted; the patient's anatomy, which nobody asks for, is left behind."""
+        truths = [{key: truth[key] for key in truth if key != "anatomy"} for truth in record["truths"]]
+        traces = {name: _trace_of(notes) for name, notes in record["eyes"].items()}
+        return cls(record["case"], record["scenario"], record["patient"], truths, traces)
 
-def play_case(job: AlertJob, case: int) -> PlayedCase:
+
+@dataclass
+class _Notes:
+    """What one eye saw, as it is kept: records of frames and alerts, and errors as of `Trace`."""
+
+    frames: list[dict[str, Any]] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+    tip_error_mm: list[float] = field(default_factory=list)
+    clearance_error_mm: dict[str, list[float]] = field(default_factory=dict)
+
+
+def _trace_of(notes: Mapping[str, Any]) -> Trace:
+    story = SessionStory.of_records(notes["frames"], notes["alerts"], KeyFrames())
+    return Trace(story, notes["tip_error_mm"], notes["clearance_error_mm"])
+
+
+def play_case(job: AlertJob, case: int) -> dict[str, Any]:
     """Plays one procedure; it depends on the job's seed and the case alone.
+
+    Returns:
+        A record that JSON knows, see `PlayedCase.of_record`.
 
     Raises:
         UsageError: no such scenario. ModelError: no such model.
     """
     scenario = load_scenario(job.scenarios[case % len(job.scenarios)])
     procedure = Procedure(scenario, SimulationConfig(), generator(job.seed, case), job.num_frames)
-    played = PlayedCase(case, scenario.name, procedure.patient, [], {name: Trace() for name in job.eyes})
-    watchers = [(played.traces[name], *_opened(open_eye(name))) for name in job.eyes]
+    notes = {name: _Notes() for name in job.eyes}
+    watchers = [(notes[name], *_opened(open_eye(name))) for name in job.eyes]
+    truths = []
     for index, frame in enumerate(procedure.frames(EventWatch())):
-        played.truths.append({**frame.truth, "time_s": frame.time_s})
-        for trace, eye, guidance in watchers:
-            _look(trace, frame, _guided(guidance, eye.see(frame), frame, index))
-    return played
+        truths.append({**frame.truth, "time_s": frame.time_s})
+        for noted, eye, guidance in watchers:
+            _look(noted, frame, _guided(guidance, eye.see(frame), frame, index))
+    eyes = {name: asdict(noted) for name, noted in notes.items()}
+    return {"case": case, "scenario": scenario.name, "patient": procedure.patient, "truths": truths, "eyes": eyes}
 
 
 def _opened(eye: Eye) -> tuple[Eye, ClipGuidance]:
@@ -116,16 +145,17 @@ def _flow(frame: SimulatedFrame, seen: Segmentation) -> FlowPicture | None:
     return None if flow is None else flow_on_grid(flow.velocity_HW, seen.grid, flow.note)
 
 
-def _look(trace: Trace, frame: SimulatedFrame, guidance: Guidance) -> None:
-    trace.story.see(guidance)
+def _look(notes: _Notes, frame: SimulatedFrame, guidance: Guidance) -> None:
+    notes.frames.append(frame_record(guidance))
+    notes.alerts.extend(alert_records(guidance))
     needle, reported = frame.truth["needle"], guidance.needle
     if needle is None or reported is None or reported.tip_mm is None:
         return
     tip_px = guidance.plane.to_frame_px(reported.tip_mm)
     pixel_mm = (frame.spacing.column_mm, frame.spacing.row_mm)
-    trace.tip_error_mm.append(float(np.hypot(*((tip_px - np.array(needle["tip_px"])) * pixel_mm))))
+    notes.tip_error_mm.append(float(np.hypot(*((tip_px - np.array(needle["tip_px"])) * pixel_mm))))
     for name, error_mm in _clearance_errors(guidance, needle):
-        trace.clearance_error_mm.setdefault(name, []).append(error_mm)
+        notes.clearance_error_mm.setdefault(name, []).append(error_mm)
 
 
 def _clearance_errors(guidance: Guidance, needle: dict[str, Any]) -> Iterator[tuple[str, float]]:
