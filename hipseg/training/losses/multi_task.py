@@ -94,13 +94,12 @@ class MultiTaskLoss(nn.Module):
         return {"loss": total, **terms}
 
     def _optional_terms(self, output: NetworkOutput, view: Annotated, landmarks_NK3: Tensor) -> dict[str, Tensor]:
-        probabilities_NCHW = output.class_logits_NCHW.softmax(dim=1)
         terms: dict[str, Callable[[], Tensor]] = {
             "spread": lambda: spread_loss(output.heatmap_logits_NKHW, landmarks_NK3),
             "boundary": lambda: boundary_loss(view),
             "centreline": lambda: centreline_loss(view),
             "unsafe_side": lambda: unsafe_side_loss(view),
-            "second_head": lambda: second_head_loss(probabilities_NCHW, view.known_NHW),
-            "sunken_capsule": lambda: sunken_capsule_loss(probabilities_NCHW, view),
+            "second_head": lambda: second_head_loss(output.class_logits_NCHW.softmax(dim=1), view.known_NHW),
+            "sunken_capsule": lambda: sunken_capsule_loss(output.class_logits_NCHW.softmax(dim=1), view),
         }
         return {name: term() for name, term in terms.items() if self.weights[name] > 0}
