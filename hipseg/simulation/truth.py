@@ -21,6 +21,8 @@ from hipseg.simulation.timeline import PROBE_TRACKS, Timeline
 
 PATH_MM, _PATH_STEP_MM = 40.0, 0.25
 """How far ahead of the tip the projected path is followed."""
+CONTACT_PATH_MM = 10.0
+"""How far ahead a vessel on the path is a danger (clinical.md section 3)."""
 _HIDDEN_DB, _CLEAR_DB = -6.0, 18.0
 """A tip that is so much weaker or brighter than the tissue around it is lost in it, or plain."""
 _VESSELS = ("artery", "branch", "vein")
@@ -125,6 +127,7 @@ def path_truth(needle: Needle, found: Regions, target: PointUW | None) -> dict[s
     return {
         **clearances,
         "to_vessel_entry_mm": _vessel_entry(found, path),
+        "to_vessel_ahead_mm": _vessel_ahead(found, path),
         "miss_target_mm": miss_mm,
         "heading_error_deg": heading_deg,
     }
@@ -137,6 +140,12 @@ def _vessel_entry(found: Regions, path: Points) -> float | None:
     for region in vessels:
         inside |= region.signed_mm(path) < 0
     return float(inside.argmax()) * _PATH_STEP_MM if inside.any() else None
+
+
+def _vessel_ahead(found: Regions, path: Points) -> float | None:
+    """Least signed distance to a vessel of the path's first `CONTACT_PATH_MM`."""
+    near = clearances_mm({name: found[name] for name in _VESSELS}, path[: round(CONTACT_PATH_MM / _PATH_STEP_MM) + 1])
+    return _rounded(min((value for value in near.values() if value is not None), default=None))
 
 
 def path_ahead(needle: Needle) -> Points:

@@ -65,6 +65,19 @@ def test_an_alert_just_outside_of_its_threshold_is_not_false() -> None:
     assert early.false_alarms == ()
 
 
+@pytest.mark.parametrize(
+    ("entry_mm", "ahead_mm", "is_false"), [(None, 0.8, False), (11.5, 1.2, False), (25.0, 4.0, True), (None, 6.0, True)]
+)
+def test_a_vessel_far_ahead_on_the_path_does_not_excuse_an_alert(
+    entry_mm: float | None, ahead_mm: float, *, is_false: bool
+) -> None:
+    contact = ActiveAlert("vessel_contact", Priority.high, "Vessel contact", 8.0, 10.0)
+    case = played([(1.0, AlertEvent(contact, "raised"))])
+    for one in case.truths:
+        one["needle"]["path"] = {"to_vessel_entry_mm": entry_mm, "to_vessel_ahead_mm": ahead_mm}
+    assert bool(judge(case, "eye").false_alarms) == is_false
+
+
 def test_an_alert_that_comes_and_goes_chatters() -> None:
     events = [(t, AlertEvent(NEAR, kind)) for t, kind in ((5.0, "raised"), (6.0, "cleared"), (6.5, "raised"))]  # type: ignore[arg-type]
     verdict = judge(played(events), "eye")

@@ -73,6 +73,11 @@ def test_artery_in_path_when_the_path_enters_the_vessel(seed: int) -> None:
     assert not any(meets_vessel(frame, 9.2) for frame in frames[: max(begin - 1, 0)])
     assert "vessel_contact" in frames[begin].truth["dangers"]
     assert "path_enters_vessel" in frames[begin].truth["events"]
+    for frame in frames:
+        path = frame.truth["needle"]["path"]
+        enters = path["to_vessel_entry_mm"] is not None and path["to_vessel_entry_mm"] <= 10
+        assert enters == (path["to_vessel_ahead_mm"] < 0)
+        assert path["to_vessel_ahead_mm"] >= min(path["to_artery_mm"], path["to_vein_mm"] or np.inf) - 0.13
 
 
 def test_the_tip_is_in_the_artery_when_it_is_punctured() -> None:

@@ -25,6 +25,7 @@ JUDGED = (
 
 _BRIEF_S, _GAP_S, _EARLY_S, _LATE_S, _CHATTER_S = 0.3, 0.5, 2.0, 0.5, 2.0
 _MARGIN_MM, _MARGIN_DEG = 1.0, 2.0
+_CONTACT_PATH_MM = 10.0
 _TOLD_WITHIN_S = 2.0
 
 
@@ -149,12 +150,12 @@ def _within(limit_mm: float, *keys: str) -> Callable[[Truth], bool]:
 
 
 def _nearly_contact(truth: Truth) -> bool:
-    entry_mm = truth["needle"]["path"]["to_vessel_entry_mm"] if truth["needle"] else None
-    near_path = truth["needle"] and min(
-        (truth["needle"]["path"][f"to_{name}_mm"] for name in ("artery", "vein")
-         if truth["needle"]["path"][f"to_{name}_mm"] is not None), default=99.0) <= _MARGIN_MM  # fmt: skip
-    ahead = entry_mm is not None and entry_mm <= 10 + 2 * _MARGIN_MM
-    return bool(ahead or near_path) or _within(2.0, *_DISTANCES["vessel_contact"])(truth)
+    """The tip or the path's next ten millimetres come to a vessel, or the path enters one a little later."""
+    path = (truth["needle"] or {}).get("path", {})
+    entry_mm, ahead_mm = path.get("to_vessel_entry_mm"), path.get("to_vessel_ahead_mm")
+    enters = entry_mm is not None and entry_mm <= _CONTACT_PATH_MM + 2 * _MARGIN_MM
+    passes = ahead_mm is not None and ahead_mm <= _MARGIN_MM
+    return enters or passes or _within(2.0, *_DISTANCES["vessel_contact"])(truth)
 
 
 def _nearly_off(truth: Truth) -> bool:
