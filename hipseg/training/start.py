@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from hipseg.anatomy import LANDMARKS
 from hipseg.errors import ModelError, UsageError, nearest_name
+from hipseg.models.halfres_unet import HalfResUNet
+from hipseg.models.widening import is_narrower, widened
 from hipseg.runtime.models import CHECKPOINT_FILE, MANIFEST_FILE, sha256_of
 from hipseg.training.checkpoint import (
     CLASSES_KEY,
@@ -44,7 +46,7 @@ def start_from(network: nn.Module, path: str | Path, new_parts: Sequence[str] = 
     """Puts trained weights into a network, as far as they fit.
 
     Channels of classes that the source knows are taken over by name; those of new classes, and `new_parts`, keep their
-    random start. Everything else must fit.
+    random start. A `HalfResUNet` may start from a narrower one, see `models.widening`. Everything else must fit.
 
     Args:
         network: changed in place.
@@ -52,7 +54,7 @@ def start_from(network: nn.Module, path: str | Path, new_parts: Sequence[str] = 
         new_parts: modules of the network that begin anew, "head".
 
     Returns:
-        What begins anew, for the user; empty when all was taken over.
+        What is not as it was there, for the user; empty when all was taken over as it is.
 
     Raises:
         ModelError: broken, changed since its release, would run code, weights of another network, another class order.
@@ -72,8 +74,12 @@ def start_from(network: nn.Module, path: str | Path, new_parts: Sequence[str] = 
         last_layer = next(reversed(own)).rpartition(".")[0]
         for name in (name for name in own if _is_in(name, [last_layer]) and name in start and not is_new[name]):
             start[name] = _with_known_rows(own[name], start[name], rows, source)
+    told = [*_told(rows), *(f"part '{part}' begins anew" for part in new_parts)]
+    if isinstance(network, HalfResUNet) and is_narrower(start, own):
+        start = widened(start, own)
+        told.append("widened: each channel of the narrower network begins as several")
     load_weights(network, start, where=source.path)
-    return [*_told(rows), *(f"part '{part}' begins anew" for part in new_parts)]
+    return told
 
 
 def _read(path: Path) -> _Source:

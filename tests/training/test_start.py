@@ -16,6 +16,7 @@ from hipseg.configuration import config_folder
 from hipseg.errors import ModelError, UsageError
 from hipseg.models.halfres_unet import HalfResUNet
 from hipseg.models.outputs import NUM_OUTPUT_CHANNELS
+from hipseg.models.widening import widened
 from hipseg.runtime.models import CHECKPOINT_FILE, MANIFEST_FILE, sha256_of
 from hipseg.training.start import start_from
 
@@ -80,6 +81,32 @@ def test_a_part_may_begin_anew(tmp_path: Path):
     assert torch.equal(started.encoder[0][0].weight, trained.encoder[0][0].weight)
     with pytest.raises(UsageError, match="no part 'haed'; did you mean 'head'"):
         start_from(network(), path, ["haed"])
+
+
+def test_a_wide_network_starts_from_a_narrow_one(tmp_path: Path):
+    narrow, wide = network().eval(), HalfResUNet((6, 9, 20)).eval()
+    for module in narrow.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+    (said,) = start_from(wide, release(tmp_path / "narrow", narrow, CLASS_NAMES))
+    assert "widened" in said
+    image = torch.rand(2, 1, 32, 32)
+    with torch.no_grad():
+        wanted, got = narrow(image), wide(image)
+        wide.load_state_dict(widened(narrow.state_dict(), wide.state_dict(), noise=0))
+        torch.testing.assert_close(wide(image), wanted, rtol=1e-4, atol=1e-5)
+    drift = (got - wanted).square().mean().sqrt() / wanted.std()
+    assert 0 < drift < 0.2
+    kernels = wide.encoder[2][0].weight
+    assert torch.equal(kernels[0], kernels[8])  # copies without noise
+    assert start_from(wide, tmp_path / "narrow")
+    assert not torch.equal(wide.encoder[2][0].weight[0], wide.encoder[2][0].weight[8])
+
+
+def test_a_narrow_network_does_not_start_from_a_wide_one(tmp_path: Path):
+    with pytest.raises(ModelError, match="of shape"):
+        start_from(network(), release(tmp_path / "wide", HalfResUNet((4, 8, 8)), CLASS_NAMES))
 
 
 def test_another_class_order_is_refused(tmp_path: Path):
