@@ -109,7 +109,7 @@ class Pipeline:
         work.echo, work.flow = echo_on_grid(work.scan_HW, grid), _flow(frame, grid)
         guidance = self._engine.step(
             work.segmentation, frame=frame.index, time_s=frame.time_s, spacing=frame.spacing, region=frame.region,
-            echo=work.echo, flow=work.flow,
+            source_id=frame.source_id, echo=work.echo, flow=work.flow,
         )  # fmt: skip
         technical = self._technical()
         if technical:

@@ -1,7 +1,7 @@
 """What guidance saw of a recording, kept so that `hipseg replay` can run it again: `replay/` of a session's folder.
 
 - `clip.json`: what holds for all frames.
-- `inputs.jsonl`: a line a frame: time, scale, region, landmarks, view score; numbers unrounded.
+- `inputs.jsonl`: a line a frame: source, time, scale, region, landmarks, view score; numbers unrounded.
 - `000012.png`: frame 12 on the network's grid: the probabilities of each class in steps of 1/255, the labels, the
   image's grey levels and where it shows flow, one below the other.
 """
@@ -43,7 +43,7 @@ _MEND = "record it again with `hipseg infer ... --masks`"
 
 @dataclass(frozen=True, slots=True)
 class GuidanceInput:
-    """What guidance sees of a frame: the arguments of `GuidanceEngine.step`."""
+    """What guidance sees of a frame: the arguments of `ClipGuidance.step`."""
 
     frame: int
     time_s: float
@@ -52,6 +52,7 @@ class GuidanceInput:
     segmentation: Segmentation
     echo: Echo | None
     flow: FlowPicture | None
+    source_id: str
 
 
 class ReplaySink:
@@ -84,6 +85,7 @@ class ReplaySink:
         self._lines.write(
             {
                 "frame": frame.index,
+                "source_id": frame.source_id,
                 "time_s": frame.time_s,
                 "spacing": None if frame.spacing is None else asdict(frame.spacing),
                 "region": asdict(frame.region),
@@ -148,7 +150,8 @@ def _input(session: Path, line: dict[str, Any]) -> GuidanceInput:
     )
     spacing = None if line["spacing"] is None else Spacing(**line["spacing"])
     flow = None if line["flow"] is None else FlowPicture(flow_HW > 0, str(line["flow"]))
-    return GuidanceInput(index, float(line["time_s"]), spacing, region, segmentation, echo, flow)
+    source_id = str(line.get("source_id", ""))  # older recordings do not name it
+    return GuidanceInput(index, float(line["time_s"]), spacing, region, segmentation, echo, flow, source_id)
 
 
 def _split(stacked: npt.NDArray[np.uint8], grid: Grid) -> tuple[Levels, Labels, Echo, Labels]:

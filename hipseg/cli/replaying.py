@@ -147,7 +147,7 @@ def _guided(inputs: Iterable[GuidanceInput], clip: ClipGuidance) -> Iterator[Gui
     for seen in inputs:
         yield clip.step(
             seen.segmentation, frame=seen.frame, time_s=seen.time_s, spacing=seen.spacing, region=seen.region,
-            echo=seen.echo, flow=seen.flow,
+            source_id=seen.source_id, echo=seen.echo, flow=seen.flow,
         )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
-"""Guidance over a clip whose frames may change their geometry."""
+"""Guidance over frames that may change their geometry, or begin anew."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from hipseg.frame import ScanRegion, Spacing
+from hipseg.guidance.alerts import ActiveAlert, AlertEvent
 from hipseg.guidance.config import GuidanceConfig
 from hipseg.guidance.engine import Guidance, GuidanceEngine
 from hipseg.guidance.flow import FlowPicture
@@ -26,7 +28,9 @@ class ClipFacts:
 
 
 class ClipGuidance:
-    """An engine that begins anew when the scan region or the scale changes: what was known is of another geometry.
+    """An engine that begins anew when source, scan region or scale change: what was known is of another picture.
+
+    Alerts that stood are cleared then.
 
     Args:
         config: validated.
@@ -35,8 +39,9 @@ class ClipGuidance:
 
     def __init__(self, config: GuidanceConfig, facts: ClipFacts) -> None:
         self._config, self._facts = config, facts
-        self._geometry: tuple[ScanRegion, Spacing | None] | None = None
+        self._picture: tuple[str, ScanRegion, Spacing | None] | None = None
         self._engine = self._new_engine()
+        self._standing: tuple[ActiveAlert, ...] = ()
 
     def step(
         self,
@@ -46,17 +51,28 @@ class ClipGuidance:
         time_s: float,
         spacing: Spacing | None,
         region: ScanRegion,
+        source_id: str = "",
         echo: Echo | None = None,
         flow: FlowPicture | None = None,
     ) -> Guidance:
-        """See `GuidanceEngine.step`."""
-        geometry = (region, spacing)
-        if self._geometry is not None and geometry != self._geometry:
+        """See `GuidanceEngine.step`; `source_id` as of the `Frame`."""
+        picture = (source_id, region, spacing)
+        begins_anew = self._picture is not None and picture != self._picture
+        if begins_anew:
             self._engine = self._new_engine()
-        self._geometry = geometry
-        return self._engine.step(
+        guidance = self._engine.step(
             segmentation, frame=frame, time_s=time_s, spacing=spacing, region=region, echo=echo, flow=flow
         )
+        if begins_anew:
+            guidance = _without_the_old(guidance, self._standing)
+        self._picture, self._standing = picture, guidance.alerts
+        return guidance
 
     def _new_engine(self) -> GuidanceEngine:
         return GuidanceEngine(self._config, view_thresholds=self._facts.view_thresholds, still=self._facts.still)
+
+
+def _without_the_old(guidance: Guidance, standing: tuple[ActiveAlert, ...]) -> Guidance:
+    """Tells that alerts of the picture before no longer stand, before it tells what this one raises."""
+    cleared = tuple(AlertEvent(dataclasses.replace(alert, value=None), "cleared") for alert in standing)
+    return dataclasses.replace(guidance, events=(*cleared, *guidance.events))
