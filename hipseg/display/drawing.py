@@ -5,7 +5,6 @@ Colours are RGB. Coordinates are x, y in pixels of the canvas, finer than a pixe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,9 +19,9 @@ Points = npt.NDArray[np.float64]
 FixedPoints = npt.NDArray[np.int32]
 """Positions in sixteenths of a pixel, as OpenCV draws them."""
 
-_SHIFT, _OPAQUE = 4, 255
-_UNSEEN_PX, _FEW_POINTS = 0.3, 8
-_FAR_PX = 1 << 14
+SHIFT, FAR_PX = 4, 1 << 14
+_OPAQUE = 255
+_UNSEEN, _FEW_POINTS = 0.3 * (1 << SHIFT), 8
 _HAS_UNICODE = int(cv2.__version__.split(".")[0]) >= 5
 _ASCII = str.maketrans({"±": "+-", "°": " deg", "–": "-"})
 """OpenCV 4 draws text with vector fonts of ASCII only."""
@@ -61,6 +60,7 @@ class Font(NamedTuple):
     weight: int = 1
 
 
+@lru_cache(maxsize=2048)
 def text_size(text: str, font: Font) -> tuple[int, int]:
     """Width and height of one line, pixels."""
     (width, height), _ = cv2.getTextSize(_plain(text), cv2.FONT_HERSHEY_SIMPLEX, font.scale, font.weight)
@@ -120,63 +120,35 @@ def fill(canvas: Canvas, box: Box, colour: Rgb) -> None:
 
 def stroke(canvas: Canvas, points: Points, colour: Rgb, thickness: int, *, closed: bool = False) -> None:
     """A polyline [n, 2] with a dark edge."""
-    _stroke_all(canvas, [_fixed(_thinned(points, closed=closed))], colour, thickness, closed=closed)
+    stroke_edged(canvas, polyline(points, closed=closed), colour, thickness, closed=closed)
 
 
-def _thinned(points: Points, *, closed: bool) -> Points:
-    """Without the points that lie on the line between others as well as an eye can tell: each costs as much again."""
-    if len(points) <= _FEW_POINTS:
-        return points
-    kept_N12 = cv2.approxPolyDP(points.astype(np.float32), _UNSEEN_PX, closed)
-    return kept_N12[:, 0].astype(np.float64)
+def stroke_edged(canvas: Canvas, line: FixedPoints, colour: Rgb, thickness: int, *, closed: bool) -> None:
+    """A polyline as `polyline` gives it, with a dark edge."""
+    cv2.polylines(canvas, [line], closed, BLACK, thickness + 2, cv2.LINE_AA, SHIFT)
+    cv2.polylines(canvas, [line], closed, colour, thickness, cv2.LINE_AA, SHIFT)
 
 
-def _stroke_all(canvas: Canvas, lines: Sequence[FixedPoints], colour: Rgb, thickness: int, *, closed: bool) -> None:
-    """Several at once: a call for each costs more than the drawing."""
-    cv2.polylines(canvas, lines, closed, BLACK, thickness + 2, cv2.LINE_AA, _SHIFT)
-    cv2.polylines(canvas, lines, closed, colour, thickness, cv2.LINE_AA, _SHIFT)
-
-
-def dashes(canvas: Canvas, start: Points, end: Points, colour: Rgb, thickness: int, *, dash_px: float) -> None:
-    """A dashed straight line with a dark edge."""
-    length = float(np.hypot(*(end - start)))
-    if not dash_px < length < _FAR_PX:
-        return
-    begins = np.arange(0, length, 2 * dash_px)
-    shares_N2 = np.stack([begins, np.minimum(begins + dash_px, length)], axis=1) / length
-    lines_N22 = _fixed(start + shares_N2[..., None] * (end - start))
-    _stroke_all(canvas, list(lines_N22), colour, thickness, closed=False)
-
-
-def ellipse(
-    canvas: Canvas, centre: Points, radii: tuple[float, float], angle_deg: float, colour: Rgb, thickness: int
-) -> None:
-    """An ellipse with a dark edge.
-
-    Args:
-        canvas: drawn on.
-        centre: of it.
-        radii: along its first axis and across.
-        angle_deg: of the first axis, from x toward y.
-        colour, thickness: of the stroke.
-    """
-    turn = np.radians(np.arange(0, 360, 6))
-    along, across = radii[0] * np.cos(turn), radii[1] * np.sin(turn)
-    cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
-    points = np.stack([along * cosine - across * sine, along * sine + across * cosine], axis=1)
-    stroke(canvas, centre + points, colour, thickness, closed=True)
+def polyline(points: Points, *, closed: bool) -> FixedPoints:
+    """Points [n, 2] without those that lie on the line between others as well as an eye can tell: each costs time."""
+    line = fixed(points)
+    if len(line) <= _FEW_POINTS:
+        return line
+    return np.asarray(cv2.approxPolyDP(line, _UNSEEN, closed), np.int32)
 
 
 def ring(canvas: Canvas, centre: Points, radius: float, colour: Rgb, thickness: int) -> None:
     """A circle with a dark edge."""
-    x, y = _fixed(centre)
-    fixed_radius = round(min(radius, _FAR_PX) * (1 << _SHIFT))
-    cv2.circle(canvas, (x, y), fixed_radius, BLACK, thickness + 2, cv2.LINE_AA, _SHIFT)
-    cv2.circle(canvas, (x, y), fixed_radius, colour, thickness, cv2.LINE_AA, _SHIFT)
+    x, y = fixed(centre)
+    fixed_radius = round(min(radius, FAR_PX) * (1 << SHIFT))
+    cv2.circle(canvas, (x, y), fixed_radius, BLACK, thickness + 2, cv2.LINE_AA, SHIFT)
+    cv2.circle(canvas, (x, y), fixed_radius, colour, thickness, cv2.LINE_AA, SHIFT)
 
 
-def _fixed(points: Points) -> FixedPoints:
-    return np.rint(np.clip(points, -_FAR_PX, _FAR_PX) * (1 << _SHIFT)).astype(np.int32)
+def fixed(points: Points) -> FixedPoints:
+    """Positions as OpenCV draws them; what lies far outside is moved nearer."""
+    within: Points = np.minimum(np.maximum(points, -FAR_PX), FAR_PX)
+    return np.rint(within * (1 << SHIFT)).astype(np.int32)
 
 
 def _plain(text: str) -> str:

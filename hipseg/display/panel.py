@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from hipseg.guidance.technical import ALERT_OF
 from hipseg.guidance.tracking import NeedleState
 
 _NOT_KNOWN = "–"
+_ROW_PITCH = 20
+"""Of the panel's small rows, for a 640x480 frame."""
 
 _AT_VESSEL_MM = 3.0
 """A contact from farther off is one of the path, not of the tip."""
@@ -105,13 +108,13 @@ def draw_panel(slate: Slate, guidance: Guidance, layout: Layout, *, quiet: bool 
             _draw_large(slate.canvas, name, length, box, layout)
         top += box.height
     rows = [] if quiet else [*_rows(guidance)]
-    pitch = layout.px(20)
+    pitch = layout.px(_ROW_PITCH)
     room = (panel.y + panel.height - layout.px(6) - top) // pitch
     for number in range(room):
         name, value = rows[number] if number < len(rows) else ("", "")
         box = Box(panel.x, top + number * pitch + layout.px(6), panel.width, pitch)
         if slate.wants(box, (name, value)):
-            _draw_row(slate.canvas, name, value, box, layout)
+            box.of(slate.canvas)[...] = _row(name, value, layout)
 
 
 def _draw_large(canvas: Canvas, name: str, length: str, box: Box, layout: Layout) -> None:
@@ -172,12 +175,16 @@ def _length(value: float | None, sign: str = "") -> str:
     return f"{sign}{value:.1f} mm" if value >= 0 else "inside"
 
 
-def _draw_row(canvas: Canvas, name: str, value: str, box: Box, layout: Layout) -> None:
-    font, baseline = Font(0.44 * layout.ui), box.y + layout.px(14)
-    write(canvas, name, (box.x + layout.px(12), baseline), font, palette.TEXT_QUIET)
-    right = box.x + box.width - layout.px(10)
+@lru_cache(maxsize=256)
+def _row(name: str, value: str, layout: Layout) -> Canvas:
+    """A name on the left, its value on the right. Values come back: a needle at rest is measured the same again."""
+    row: Canvas = np.full((layout.px(_ROW_PITCH), layout.panel.width, 3), palette.GROUND, np.uint8)
+    font, baseline = Font(0.44 * layout.ui), layout.px(14)
+    write(row, name, (layout.px(12), baseline), font, palette.TEXT_QUIET)
+    right = layout.panel.width - layout.px(10)
     colour = palette.TEXT_QUIET if value == _NOT_KNOWN else palette.TEXT
-    write(canvas, value, (right - text_size(value, font)[0], baseline), font, colour)
+    write(row, value, (right - text_size(value, font)[0], baseline), font, colour)
+    return row
 
 
 def draw_footer(slate: Slate, frame: Frame, guidance: Guidance, layout: Layout, pace: str = "") -> None:

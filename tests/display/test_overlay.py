@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from hipseg import anatomy
 from hipseg.display import palette
-from hipseg.display.anatomy_marks import draw_anatomy
+from hipseg.display.anatomy_marks import mark_anatomy
 from hipseg.display.drawing import Box
 from hipseg.display.layout import Layout
+from hipseg.display.marks import Marks
+from hipseg.display.needle_marks import mark_target
 from hipseg.display.overlay import Overlay
 from hipseg.frame import Frame, ScanRegion, Spacing
 from hipseg.guidance.config import GuidanceConfig, Priority, TrackingConfig
@@ -78,12 +80,14 @@ def test_every_structure_is_outlined_in_its_colour() -> None:
 
 
 def test_the_target_is_marked_where_it_is() -> None:
-    overlay = Overlay(HIP.region)
-    canvas = picture()
-    found = np.argwhere(near_colour(canvas, palette.TARGET)).mean(axis=0)
+    layout, canvas = Layout.of(HIP.region), np.zeros((480, 640, 3), np.uint8)
+    guidance = guide(HIP.segmentation(), HIP.spacing, HIP.region)
+    marks = Marks(layout, guidance.plane)
+    mark_target(marks, guidance)
+    marks.draw(canvas)
     x, y = HIP.junction
-    corner = np.array([overlay.layout.image.x, overlay.layout.image.y])
-    assert found[::-1] - corner == pytest.approx(overlay.layout.on_picture((x * 10, (y - 1.5) * 10)), abs=3)
+    middle = np.argwhere(canvas.any(axis=2)).mean(axis=0)[::-1]
+    assert middle == pytest.approx(layout.on_picture((x * 10, (y - 1.5) * 10)), abs=3)
 
 
 def test_an_unrecognised_view_is_shown_bare_and_says_so() -> None:
@@ -148,7 +152,7 @@ def test_names_cover_neither_each_other_nor_tip_and_target(
     layout = Layout.of(HIP.region)
     reserved = [Box(300, 200, 24, 24)]
     taken = list(reserved)
-    draw_anatomy(np.zeros((480, 640, 3), np.uint8), segmentation, guidance.structures, guidance.plane, layout, taken)
+    mark_anatomy(Marks(layout, guidance.plane), segmentation, guidance.structures, taken)
     assert len(taken) >= 4
     assert not any(one.overlaps(other) for k, one in enumerate(taken) for other in taken[:k])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from drawn_scenes import DrawnScene
 
 from hipseg.display.drawing import BLACK, Box, Font, write, write_over_image
 from hipseg.display.overlay import Overlay
-from hipseg.display.slate import Slate
+from hipseg.display.slate import Slate, Slates
 from hipseg.frame import Frame
 from hipseg.guidance.config import GuidanceConfig
 from hipseg.guidance.engine import Guidance, GuidanceEngine
@@ -62,7 +63,21 @@ def test_a_box_is_wiped_only_when_something_else_is_to_stand_in_it() -> None:
     assert slate.wants(box, None)
     assert not box.of(slate.canvas).any()
     assert slate.canvas.sum() == 9 * (300 - 60)
-    assert (slate.copy_around(box)[:3] == 9).all()
+
+
+def test_a_slate_comes_back_when_the_last_view_of_its_picture_has_gone() -> None:
+    slates = Slates(np.zeros((10, 10, 3), np.uint8))
+    slate = slates.take()
+    picture = slates.lend(slate)
+    kept = picture[2:5].T[0]
+    del picture
+    gc.collect()
+    assert slates.take() is not slate
+    kept[...] = 7
+    assert (slate.canvas[2:5, :, 0] == 7).all()
+    del kept
+    gc.collect()
+    assert slates.take() is slate
 
 
 @pytest.mark.parametrize("at", [(12, 30), (-7, 30), (60, 30), (12, 3), (12, 58), (-90, 30), (500, 500)], ids=str)
