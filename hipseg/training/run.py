@@ -24,6 +24,7 @@ from hipseg.training.config import TrainConfig
 from hipseg.training.curves import Curves
 from hipseg.training.data_record import data_record
 from hipseg.training.interruption import Interruption, TrainingInterrupted
+from hipseg.training.loggers import close_logger, make_logger
 from hipseg.training.metrics import Figure
 from hipseg.training.module import SegmentationTask
 from hipseg.training.pictures import SamplePictures
@@ -81,7 +82,7 @@ def train(config: DictConfig, callbacks: Sequence[Callback] = ()) -> RunResult:
     task.broken_batch = folder.path / "broken_batch.pt"
     interruption = Interruption()
     checkpoints = RunCheckpoints(folder.checkpoints, config, interruption)
-    logger = make(config.logger, "logger", save_dir=str(folder.path)) if config.logger else False
+    logger = make_logger(config, folder.path, goes_on=start is not None)
     trainer = make_trainer(config, folder.path, [*_callbacks(config, folder), *callbacks, checkpoints], logger)
     _say(*notes, f"training in {folder.path}")
     with interruption.listening():
@@ -93,6 +94,8 @@ def train(config: DictConfig, callbacks: Sequence[Callback] = ()) -> RunResult:
                 raise
             _say(f"stopped; go on with: hipseg train resume={folder.path}")
             raise KeyboardInterrupt from None
+        finally:
+            close_logger(logger)
     if trainer.is_global_zero:
         write_summary(folder)
     return RunResult(

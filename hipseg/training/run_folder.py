@@ -34,7 +34,7 @@ class RunFolder:
         """
         path = Path(config.run_dir) if config.run_dir else _fresh(Path(config.runs_dir) / config.name)
         folder = cls(path)
-        if folder.config.exists():
+        if folder.has_begun:
             raise OutputError(
                 "holds a training run already", where=path, mend=f"go on with it by 'hipseg train resume={path}'"
             )
@@ -46,6 +46,11 @@ class RunFolder:
         except OSError as error:
             raise OutputError(f"cannot be written ({error.strerror})", where=path, mend="choose runs_dir=") from error
         return folder
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a first checkpoint or loss is here; settings alone are no run that could be gone on with."""
+        return any(self.checkpoints.glob("*.ckpt")) or any(self.path.glob("*.csv"))
 
     @property
     def config(self) -> Path:

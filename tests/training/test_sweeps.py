@@ -1,4 +1,4 @@
-"""A sweep, folds of cross-validation among them, ends in a table; loggers write where they should."""
+"""A sweep, folds of cross-validation among them, ends in a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from hipseg.cli.main import execute
-from hipseg.training.run import train
 from hipseg.training.sweeps import SweptRun, ranked, table_lines, varied
 
 
@@ -44,23 +43,6 @@ def test_the_table_ranks_and_names_what_differs():
     assert [run.folder.name for run in ranked(runs)] == ["c", "b", "a"]
     assert table_lines(runs)[0] == "0.700  optimizer.lr=0.3  c"
     assert table_lines(runs)[-1] == "mean 0.600, standard deviation 0.141"
-
-
-def test_the_csv_logger_gets_losses_and_figures(configure):
-    folder = train(configure("logger=csv", "trainer.num_pictures=0")).folder
-    text = (folder / "csv" / "metrics.csv").read_text()
-    assert "train/loss" in text
-    assert "val/score" in text
-
-
-def test_mlflow_keeps_the_losses_in_a_local_database(configure, tmp_path: Path):
-    mlflow = pytest.importorskip("mlflow")
-    pytest.importorskip("sqlalchemy")
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    train(configure("logger=mlflow", f"logger.tracking_uri={uri}", "trainer.num_pictures=0"))
-    client = mlflow.MlflowClient(uri)
-    (run,) = client.search_runs([client.get_experiment_by_name("smoke").experiment_id])
-    assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 2
 
 
 def test_a_search_chooses_within_its_ranges_and_ends_in_a_table(small_overrides, tmp_path: Path, capsys):
