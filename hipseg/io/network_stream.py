@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from hipseg.errors import SourceError, UsageError
-from hipseg.io.doppler import decoded
 from hipseg.io.live_source import LivePicture, LiveSource, live_info
 from hipseg.io.picture_source import is_plausible_rate
 from hipseg.io.source import SourceOptions
+from hipseg.io.video_picture import picture_of
 
 STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://")
 
@@ -109,8 +108,7 @@ def _decoded(packet: av.Packet, taken_s: float, *, has_clock: bool) -> Iterator[
         if frame.is_corrupt or _is_cut(packet):
             yield LivePicture(None, taken_s, fault=_DAMAGED)
             continue
-        image_HW3 = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        image_HW, flow = decoded(image_HW3)
+        image_HW, flow = picture_of(frame)
         yield LivePicture(image_HW, taken_s, frame.time if has_clock else None, flow=flow)
 
 

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 
 import av
 import av.logging
-import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from hipseg.errors import SourceError
 from hipseg.frame import ColourFlow, ImageHW
-from hipseg.io.doppler import decoded
 from hipseg.io.picture_source import check_size
+from hipseg.io.video_picture import picture_of
 
 # What matters becomes a SourceError; the rest is chatter on the user's terminal.
 av.logging.set_level(None)
@@ -74,8 +73,7 @@ def decoded_frames(video: OpenVideo, where: str | Path) -> Iterator[DecodedFrame
             for frame in packet.decode():
                 if frame.is_corrupt:
                     raise SourceError(f"frame {count} is damaged", where=where, mend="export the recording again")
-                image_HW3 = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-                image_HW, flow = decoded(image_HW3)
+                image_HW, flow = picture_of(frame)
                 yield DecodedFrame(image_HW, frame.time, flow)
                 count += 1
     except (av.FFmpegError, OSError) as error:
