@@ -100,7 +100,9 @@ class LiveOutputs:
             return
         files, frame, labels_HW = self._files, work.frame, work.segmentation.labels_HW
         line, alerts = {**record_of(work, latency_ms), "live": entry}, alert_records(work.guidance)
-        self.key_frames.see(work.guidance, work.picture)
+        view = self._board.view() if work.picture is not None else None
+        is_shown = entry["guidance_shown"] and (view is None or view.is_current)
+        self.key_frames.see(work.guidance, None if view is None else view.picture_HW3, is_shown=is_shown)
         self._record_picture(frame.time_s)
         self.recorder.may(lambda: files.write_labels(frame, labels_HW))
         replay = self._replay

@@ -141,7 +141,7 @@ class LiveRun:
 
     def _tick(self, free_percent: float | None, now_s: float, progress: FrameProgress) -> None:
         """Alerts, display and records follow what the watchdog finds."""
-        report = self._watch.report(free_percent)
+        report = self._watch.follow(free_percent)
         events = self._monitor.step(report.findings)
         self._live.note(report.findings, now_s)
         self.record.count_alerts(events)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hipseg.runtime.live.limits import LiveLimits
-from hipseg.runtime.live.watchdog import WITHDRAWING, Condition, Watchdog
+from hipseg.runtime.live.watchdog import WITHDRAWING, Condition, Finding, Watchdog
 
 LIMITS = LiveLimits()
 STALE_S = LIMITS.stale_after_ms / 1e3
@@ -148,6 +148,15 @@ def test_a_clock_that_jumps() -> None:
     assert not run.frames(3).dog.conditions
 
 
+def test_what_came_and_went_since_the_last_look_is_told_once() -> None:
+    run = Run().frames(5)
+    run.dog.frame_in(run.now_s + 0.01, jumped=True)
+    run.frames(LIMITS.cured_after_frames)
+    assert run.dog.findings() == ()
+    assert run.dog.take_findings() == (Finding(Condition.CLOCK_JUMP),)
+    assert run.dog.take_findings() == ()
+
+
 def test_a_process_that_was_stopped_finds_that_time_has_passed() -> None:
     run = Run().frames(30)
     run.now_s += 3600
@@ -202,6 +211,7 @@ def test_whatever_happens_guidance_stands_only_on_a_current_image(events: list[t
             assert dog.is_withdrawn
         assert dog.is_withdrawn == bool(dog.conditions & WITHDRAWING)
         assert {finding.condition for finding in dog.findings()} == dog.conditions
+        assert {finding.condition for finding in dog.take_findings()} >= dog.conditions
 
 
 @given(EVENTS)

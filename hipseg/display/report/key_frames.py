@@ -38,10 +38,18 @@ class KeyFrames(dict[Moment, KeyFrame]):
         super().__init__()
         self._closest_mm = np.inf
 
-    def see(self, guidance: Guidance, picture_HW3: Picture | None = None) -> None:
-        """Takes a frame and its overlay, if one was drawn."""
+    def see(self, guidance: Guidance, picture_HW3: Picture | None = None, *, is_shown: bool = True) -> None:
+        """Takes a frame.
+
+        Args:
+            guidance: of the frame.
+            picture_HW3: what the display showed then, if anything was drawn.
+            is_shown: the display showed guidance; where it had withdrawn it, nothing that guidance says is a moment.
+        """
         this = KeyFrame(guidance.frame, guidance.time_s, picture_HW3)
         self[Moment.LAST] = this
+        if not is_shown:
+            return
         distances = (guidance.distances.tip_to_artery, guidance.distances.tip_to_vein)
         clearance = min((value for value in distances if value is not None), default=np.inf)
         if clearance < self._closest_mm:

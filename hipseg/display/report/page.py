@@ -139,6 +139,7 @@ def _gaps(story: SessionStory) -> Iterator[tuple[str, str]]:
     shares = {
         "Scale, and with it every distance": 1 - story.with_scale / total,
         "Guidance, for the view was not recognised": story.share(story.view, "unrecognised"),
+        "Guidance, taken off the display since the picture was not current": story.withdrawn / total,
         "Needle's tip, lost": story.share(story.needle, "lost"),
         "Target": float(np.isnan(story.track("tip_to_target")).mean()) if _had_needle(story) else 0.0,
         "Where injectate goes": story.share(story.spread, "unknown"),

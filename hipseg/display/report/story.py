@@ -38,6 +38,7 @@ class SessionStory:
         log: of alerts.
         key_frames: by moment.
         with_scale, with_doppler: how many frames had a known scale, and colour Doppler.
+        withdrawn: in how many frames a live display had taken guidance off.
     """
 
     time_s: list[float] = field(default_factory=list)
@@ -51,6 +52,7 @@ class SessionStory:
     key_frames: KeyFrames = field(default_factory=KeyFrames)
     with_scale: int = 0
     with_doppler: int = 0
+    withdrawn: int = 0
 
     @classmethod
     def of_records(cls, frames: Iterable[Record], alerts: Iterable[Record], key_frames: KeyFrames) -> SessionStory:
@@ -90,6 +92,7 @@ class SessionStory:
         self.spread.append("unknown" if spread is None else spread)
         self.with_scale += record["spacing_mm"] is not None
         self.with_doppler += record["doppler"]["note"] is not None or bool(record["doppler"]["flow"])
+        self.withdrawn += not record.get("live", {}).get("guidance_shown", True)
         self.structures.update(name for name, finding in record["structures"].items() if finding["present"])
         self.unknown.update(record["alerts_unknown"])
 

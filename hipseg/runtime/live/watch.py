@@ -63,11 +63,17 @@ class Watch:
         with self._lock:
             self._dog.source_lost(self._clock())
 
-    def report(self, free_memory_percent: float | None = None) -> Report:
+    def report(self) -> Report:
         """How things stand now."""
         with self._lock:
-            self._dog.memory_is(self._clock(), free_memory_percent)
+            self._dog.tick(self._clock())
             return Report(self._dog.findings(), self._dog.is_withdrawn, self._dog.rate_hz)
+
+    def follow(self, free_memory_percent: float | None) -> Report:
+        """How things stand, with what came and went since the last call: for the one thread that raises alerts."""
+        with self._lock:
+            self._dog.memory_is(self._clock(), free_memory_percent)
+            return Report(self._dog.take_findings(), self._dog.is_withdrawn, self._dog.rate_hz)
 
     @property
     def stage_s(self) -> float:

@@ -66,6 +66,7 @@ class Watchdog:
         self._shown_s: deque[float] = deque()
         self._sound_frames: dict[Condition, int] = {}
         self._by_level: set[Condition] = set()
+        self._passed: set[Condition] = set()
 
     def frame_in(self, now_s: float, *, changed: bool = True, jumped: bool = False) -> None:
         """The source gave a frame.
@@ -166,6 +167,13 @@ class Watchdog:
         }
         return tuple(Finding(one, *numbers.get(one, (None, None))) for one in Condition if one in standing)
 
+    def take_findings(self) -> tuple[Finding, ...]:
+        """What stands, and what came and went since this was last asked: a short fault is told once, too."""
+        standing = {finding.condition: finding for finding in self.findings()}
+        told = tuple(standing.get(one, Finding(one)) for one in Condition if one in standing or one in self._passed)
+        self._passed.clear()
+        return told
+
     @property
     def _stale_after_s(self) -> float:
         return self._limits.stale_after_ms / _MILLI
@@ -178,6 +186,7 @@ class Watchdog:
             self._sound_frames[condition] += 1
             if self._sound_frames[condition] >= self._limits.cured_after_frames:
                 del self._sound_frames[condition]
+                self._passed.add(condition)
 
     def _judge_rate(self) -> None:
         window_s = self._limits.low_rate_after_s
@@ -195,5 +204,6 @@ class Watchdog:
     def _set_level(self, condition: Condition, raised: bool, cured: bool) -> None:
         if raised:
             self._by_level.add(condition)
-        elif cured:
+        elif cured and condition in self._by_level:
             self._by_level.discard(condition)
+            self._passed.add(condition)
