@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from grey_model import write_grey_model
 
 from hipseg.cli.main import execute
-from hipseg.evaluation.soak.kills import torn_lines
+from hipseg.evaluation.latency.recording import write_recording
+from hipseg.evaluation.soak.kills import KillRequest, KillTally, kill_and_resume, torn_lines
 from hipseg.evaluation.soak.process import sample_of
 from hipseg.evaluation.soak.records import check_records
 from hipseg.evaluation.soak.sender import UnreliableSender
@@ -99,3 +104,44 @@ def test_a_short_soak_from_end_to_end(tmp_path: Path) -> None:
     assert live["lines"] >= 5
     assert live["broken_lines"] == live["out_of_order"] == 0
     assert "soak" in (out / "soak.html").read_text().lower()
+
+
+def test_kills_are_taken_up_where_they_were_stopped(tmp_path: Path) -> None:
+    recording, model = write_recording(tmp_path / "recording.mp4", 60, 80), str(write_grey_model(tmp_path))
+    request = KillRequest(recording, tmp_path / "kills", num_kills=1, model=model)
+    heard: list[int] = []
+
+    def stop_after_the_first(tally: KillTally) -> None:
+        heard.append(tally.kills)
+        if tally.kills:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        kill_and_resume(request, stop_after_the_first)
+    assert heard[-1] == 1
+    tally = kill_and_resume(request)
+    assert (tally.kills, tally.torn_lines, tally.videos_lacking, tally.is_complete) == (1, 0, 0, True)
+    assert tally.identical
+    assert all(tally.identical)
+
+
+def test_a_soak_that_is_stopped_tells_what_it_found_and_is_not_mixed_with_another(tmp_path: Path) -> None:
+    out, model = tmp_path / "soak", str(write_grey_model(tmp_path))
+    options = ["--model", model, "--duration", "100", "--rate", "20", "--fault-every", "0"]
+    words = [sys.executable, "-c", "from hipseg.cli.main import run; run()", "benchmark", "soak", "--out", str(out)]
+    process = subprocess.Popen([*words, *options], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    samples = out / "samples.jsonl"
+    try:
+        for _ in range(1500):
+            if samples.is_file() and samples.stat().st_size:
+                break
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+    live = json.loads((out / "soak.json").read_text())["live"]
+    assert (live["is_complete"], live["exit_code"], live["state"]) == (False, 130, "interrupted")
+    assert live["lines"] > 0
+    assert "Stopped before its time" in (out / "soak.html").read_text()
+    assert execute(["benchmark", "soak", "--out", str(out), *options]) == 2

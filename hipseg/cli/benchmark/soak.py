@@ -22,37 +22,23 @@ def soak(
     fault_every: Annotated[float, typer.Option(min=0, help="Seconds from fault to fault; 0: none.")] = 5.0,
     kills: Annotated[int, typer.Option(min=0, help="Kill so many runs of a recording, and take them up.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of the faults and the moments.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Take up a soak that was stopped.")] = False,
 ) -> None:
     """Run live for a long time from a source that pauses, freezes, breaks off and worse; prints one JSON object.
 
     Memory, handles, threads, age and latency are told with their growth and its noise. Not on Windows.
+    Stopped with Ctrl-C or SIGTERM, it tells what it found so far; --resume keeps a live run that was complete and all
+    kills that were done.
     """
+    import signal
     from json import dumps
 
     from hipseg.cli.benchmark.latency import command_of
-    from hipseg.evaluation.latency.machine import machine
-    from hipseg.evaluation.latency.recording import write_recording
-    from hipseg.evaluation.soak.kills import KillRequest, kill_and_resume
-    from hipseg.evaluation.soak.live import LiveSoakRequest, soak_live
-    from hipseg.evaluation.soak.page import soak_page
-    from hipseg.io.writing import output_errors
-    from hipseg.training.run_folder import versions
+    from hipseg.evaluation.soak.live import LiveSoakRequest
+    from hipseg.evaluation.soak.run import SoakRequest, run_soak
 
-    with output_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    found = machine()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be stopped kindly: what was found is kept
     live = LiveSoakRequest(out, model, rate, duration, frames, fault_every or None, seed)
-    live_figures = soak_live(live) if duration else None
-    kill_figures = None
-    if kills:
-        recording = write_recording(out / "recording.mp4", 480, 640)
-        kill_figures = kill_and_resume(KillRequest(recording, out / "kills", kills, model, seed))
-    record = {
-        "command": command_of(context.params, "soak"),
-        "machine": found,
-        "live": live_figures,
-        "kills": kill_figures,
-        "versions": versions(("numpy", "onnxruntime", "av")),
-    }
-    soak_page(record).write(out / "soak.html", record)
+    command = command_of(context.params, "soak")
+    record = run_soak(SoakRequest(live, duration > 0, kills, resume, command))
     typer.echo(dumps(record, indent=2))

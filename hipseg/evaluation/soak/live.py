@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from hipseg.evaluation.latency.trend import trend_of
 from hipseg.evaluation.soak.process import Sample, sample_of, start_hipseg
 from hipseg.evaluation.soak.records import check_records
 from hipseg.evaluation.soak.sender import UnreliableSender
+from hipseg.io import JsonLinesSink
 from hipseg.io import session_folder as names
 from hipseg.runtime.live.limits import LiveLimits
 
@@ -24,7 +25,7 @@ _STOPPED_EVERY = 60.0
 _STOPPED_S = 0.5
 _PATIENCE_S = 60.0
 _WARM_UP_SHARE = 0.1
-_LOG, _OUT = "hipseg.log", "session"
+_LOG, _OUT, _SAMPLES = "hipseg.log", "session", "samples.jsonl"
 
 
 @dataclass(frozen=True)
@@ -51,31 +52,55 @@ class LiveSoakRequest:
 
 
 def soak_live(request: LiveSoakRequest) -> dict[str, Any]:
-    """Runs it.
+    """Runs it. Ctrl-C ends the run, not the account of it.
 
     Returns:
-        Faults that were thrown in, what the records say, and memory, handles and threads with their growth.
+        Faults that were thrown in, what the records say, and memory, handles and threads with their growth; with
+        `is_complete`, whether it went on for as long as was asked.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     rng = np.random.default_rng(request.seed)
+    watched = _Watched()
     with UnreliableSender(demo_images(), request.rate_hz, request.fault_every_s, rng) as sender:
         process = start_hipseg(_arguments(request, sender.port), request.out / _LOG)
         try:
-            moments_s, samples, stopped = _watch(process, request, rng)
-            exit_code = process.wait(_PATIENCE_S)
-        finally:
-            process.kill()
-            process.wait()
+            _watch(process, request, rng, watched)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            watched.was_stopped = True
+        exit_code = _ended(process)
     return {
         "exit_code": exit_code,
-        "seconds": round(moments_s[-1], 1) if moments_s else 0.0,
+        "is_complete": not watched.was_stopped,
+        "seconds": round(watched.moments_s[-1], 1) if watched.moments_s else 0.0,
         "rate_hz": request.rate_hz,
-        "faults": {**dict(sorted(sender.faults.items())), "process_stopped": stopped},
+        "faults": {**dict(sorted(sender.faults.items())), "process_stopped": watched.num_stops},
         **check_records(request.out / _OUT, LiveLimits().stale_after_ms),
-        **_resources(moments_s, samples),
+        **_resources(watched.moments_s, watched.samples),
     }
+
+
+@dataclass
+class _Watched:
+    """What was seen of the process: samples with their moments, how often it was stopped for a while."""
+
+    moments_s: list[float] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    num_stops: int = 0
+    was_stopped: bool = False
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    """Its exit code; None of one that had to be killed."""
+    try:
+        return process.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _arguments(request: LiveSoakRequest, port: int) -> list[str]:
@@ -87,30 +112,41 @@ def _arguments(request: LiveSoakRequest, port: int) -> list[str]:
 
 
 def _watch(
-    process: subprocess.Popen[bytes], request: LiveSoakRequest, rng: np.random.Generator
-) -> tuple[list[float], list[Sample], int]:
-    """Looks at the process from its first frame to its end; now and then stops it, as a lid that is closed does."""
-    begin_s, moments_s, samples, stopped = time.monotonic(), [], [], 0
+    process: subprocess.Popen[bytes], request: LiveSoakRequest, rng: np.random.Generator, watched: _Watched
+) -> None:
+    """Looks at the process from its first frame to its end; now and then stops it, as a lid that is closed does.
+
+    What is seen is written down at once: a soak that is killed itself leaves it.
+    """
+    begin_s = time.monotonic()
     next_stop_s = begin_s + _STOPPED_EVERY * rng.uniform(0.5, 1.5)
     lines = _LineCount(request.out / _OUT / names.FRAMES)
-    while process.poll() is None:
-        time.sleep(_LOOK_EVERY_S)
-        now_s = time.monotonic()
-        sample, count = sample_of(process.pid), lines.now()
-        if sample is not None and count:
-            moments_s.append(now_s - begin_s)
-            samples.append(sample)
-        if request.fault_every_s is not None and now_s >= next_stop_s:
-            process.send_signal(signal.SIGSTOP)
-            time.sleep(_STOPPED_S)
-            process.send_signal(signal.SIGCONT)
-            stopped, next_stop_s = stopped + 1, now_s + _STOPPED_EVERY * rng.uniform(0.5, 1.5)
-        if request.num_frames is not None and count >= request.num_frames:
-            process.send_signal(signal.SIGINT)
-            break
-        if now_s - begin_s > request.duration_s + _PATIENCE_S:
-            break
-    return moments_s, samples, stopped
+    with JsonLinesSink(request.out / _SAMPLES) as sink:
+        while process.poll() is None:
+            time.sleep(_LOOK_EVERY_S)
+            now_s = time.monotonic()
+            sample, count = sample_of(process.pid), lines.now()
+            if sample is not None and count:
+                watched.moments_s.append(now_s - begin_s)
+                watched.samples.append(sample)
+                sink.write({"time_s": round(now_s - begin_s, 2), "lines": count, **asdict(sample)})
+            if request.fault_every_s is not None and now_s >= next_stop_s:
+                _stop_for_a_while(process)
+                watched.num_stops += 1
+                next_stop_s = now_s + _STOPPED_EVERY * rng.uniform(0.5, 1.5)
+            if request.num_frames is not None and count >= request.num_frames:
+                process.send_signal(signal.SIGINT)
+                break
+            if now_s - begin_s > request.duration_s + _PATIENCE_S:
+                break
+
+
+def _stop_for_a_while(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(_STOPPED_S)
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 class _LineCount:

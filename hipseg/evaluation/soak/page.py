@@ -31,7 +31,8 @@ def soak_page(record: Figures) -> Page:
 
 
 def _add_live(page: Page, live: Figures) -> None:
-    section = page.section("Live run", f"{live['seconds']:.0f} s at {live['rate_hz']:g} Hz.")
+    ending = "" if live["is_complete"] else " Stopped before its time."
+    section = page.section("Live run", f"{live['seconds']:.0f} s at {live['rate_hz']:g} Hz.{ending}")
     counts = ("exit_code", "lines", "broken_lines", "out_of_order", "frames_in", "dropped", "unaccounted_frames",
               "shown_though_old", "losses", "reopened")  # fmt: skip
     section.table(["what", "value"], [[title_of(name), live[name]] for name in counts])

@@ -30,9 +30,11 @@ class Sample:
 
 
 def start_hipseg(arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Starts the command line in a process of its own; what it says goes to a file."""
+    """Starts the command line in a process of its own, out of reach of the terminal; what it says goes to a file."""
     with log.open("ab") as file:
-        return subprocess.Popen([sys.executable, "-c", _ENTRY, *arguments], stdout=file, stderr=file)
+        return subprocess.Popen(
+            [sys.executable, "-c", _ENTRY, *arguments], stdout=file, stderr=file, start_new_session=True
+        )
 
 
 def sample_of(process_id: int) -> Sample | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,51 +32,66 @@ def check_records(out: Path, stale_after_ms: float) -> dict[str, Any]:
         guidance; ages and latencies with their growth; alerts by name with how often they were raised and cleared.
     """
     session = json.loads((out / names.SESSION).read_text())
-    lines, broken = _read(out / names.FRAMES)
-    numbers = [line["frame"] for line in lines]
-    live = session["live"]
-    accounted = len(lines) + session["dropped_frames"] + live["failed_frames"]
-    times_s = np.array([line["time_s"] for line in lines])
-    ages_ms = np.array([line["live"]["age_ms"] for line in lines])
-    totals_ms = np.array([line["latency_ms"]["total"] for line in lines])
-    settled = int(len(lines) * _WARM_UP_SHARE)
+    columns = _Columns(stale_after_ms)
+    broken = sum(not columns.take(line) for line in _lines(out / names.FRAMES))
+    live, num_lines = session.get("live", {}), len(columns.numbers)
+    # One frame may be under way when the run is stopped.
+    accounted = num_lines + session["dropped_frames"] + live.get("failed_frames", 0)
     return {
         "state": session["state"],
-        "lines": len(lines),
+        "lines": num_lines,
         "broken_lines": broken,
-        "out_of_order": sum(later <= earlier for earlier, later in itertools.pairwise(numbers)),
-        "frames_in": live["frames_in"],
-        # One frame may be under way when the run is stopped.
-        "unaccounted_frames": max(abs(live["frames_in"] - accounted) - 1, 0),
-        "shown_though_old": sum(
-            line["live"]["guidance_shown"] and line["live"]["age_ms"] > stale_after_ms for line in lines
-        ),
+        "out_of_order": sum(later <= earlier for earlier, later in itertools.pairwise(columns.numbers)),
+        "frames_in": live.get("frames_in"),
+        "unaccounted_frames": max(abs(live["frames_in"] - accounted) - 1, 0) if live else None,
+        "shown_though_old": columns.num_shown_though_old,
         "dropped": session["dropped_frames"],
-        "losses": live["losses"],
-        "reopened": live["reopened"],
-        "conditions": live["conditions"],
+        "losses": live.get("losses"),
+        "reopened": live.get("reopened"),
+        "conditions": live.get("conditions", {}),
         "alerts": _alerts(out / names.ALERTS),
-        "age_ms": spread_of(ages_ms) if len(lines) else None,
-        "latency_ms": spread_of(totals_ms) if len(lines) else None,
-        "age_growth_ms": _growth(times_s[settled:], ages_ms[settled:]),
-        "latency_growth_ms": _growth(times_s[settled:], totals_ms[settled:]),
+        **columns.figures(),
     }
+
+
+class _Columns:
+    """What is wanted of a run's lines, of which there may be very many."""
+
+    def __init__(self, stale_after_ms: float) -> None:
+        self._stale_after_ms = stale_after_ms
+        self.numbers, self._times_s = array("q"), array("d")
+        self._ages_ms, self._totals_ms = array("d"), array("d")
+        self.num_shown_though_old = 0
+
+    def take(self, text: str) -> bool:
+        """Takes a line; False where it is broken."""
+        try:
+            line = json.loads(text)
+            live, total_ms, number, time_s = line["live"], line["latency_ms"]["total"], line["frame"], line["time_s"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        self.numbers.append(number)
+        self._times_s.append(time_s)
+        self._ages_ms.append(live["age_ms"])
+        self._totals_ms.append(total_ms)
+        self.num_shown_though_old += live["guidance_shown"] and live["age_ms"] > self._stale_after_ms
+        return True
+
+    def figures(self) -> dict[str, Any]:
+        """Ages and latencies with their growth, once the run has settled."""
+        times_s, ages_ms, totals_ms = (np.array(each) for each in (self._times_s, self._ages_ms, self._totals_ms))
+        settled = int(len(times_s) * _WARM_UP_SHARE)
+        return {
+            "age_ms": spread_of(ages_ms) if len(times_s) else None,
+            "latency_ms": spread_of(totals_ms) if len(times_s) else None,
+            "age_growth_ms": _growth(times_s[settled:], ages_ms[settled:]),
+            "latency_growth_ms": _growth(times_s[settled:], totals_ms[settled:]),
+        }
 
 
 def _growth(times_s: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> dict[str, Any] | None:
     trend = trend_of(times_s, values)
     return None if trend is None else trend.to_dict()
-
-
-def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Whole lines, and how many are not."""
-    found, broken = [], 0
-    for line in _lines(path):
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            broken += 1
-    return found, broken
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -86,6 +103,8 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _alerts(path: Path) -> dict[str, dict[str, int]]:
     events: dict[str, Counter[str]] = {}
-    for line in _read(path)[0]:
-        events.setdefault(line["id"], Counter())[line["event"]] += 1
+    for text in _lines(path):
+        with contextlib.suppress(ValueError):
+            line = json.loads(text)
+            events.setdefault(line["id"], Counter())[line["event"]] += 1
     return {name: dict(counts) for name, counts in sorted(events.items())}
