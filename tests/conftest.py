@@ -11,7 +11,7 @@ from hypothesis import settings
 
 # `make test` must say the same of the same commit, so its examples are drawn from the test's own name. New ground is
 # searched with `HYPOTHESIS_PROFILE=explore`, which draws others each time.
-settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 

@@ -18,7 +18,7 @@ from hipseg.guidance.config import Priority
 from hipseg.guidance.engine import Guidance, ViewState
 from hipseg.guidance.injection import Spread
 from hipseg.guidance.technical import ALERT_OF
-from hipseg.guidance.tracking import NeedleState
+from hipseg.guidance.tracking import NeedleState, TrackedNeedle
 
 _NOT_KNOWN = "–"
 _ROW_PITCH = 20
@@ -35,7 +35,6 @@ _VIEW_WORDS = {
     ViewState.UNRECOGNISED: ("View not recognised", palette.TEXT),
 }
 _NEEDLE_WORDS = {
-    None: "guidance off",
     NeedleState.ABSENT: "no needle",
     NeedleState.TRACKED: "tip tracked",
     NeedleState.COASTING: "tip not seen",
@@ -140,7 +139,7 @@ def _nearest_vessel(guidance: Guidance) -> tuple[str, str]:
 def _rows(guidance: Guidance) -> Iterator[tuple[str, str]]:
     distances, needle = guidance.distances, guidance.needle
     scale_known = guidance.plane.scale_known
-    yield "Needle", _NEEDLE_WORDS[needle.state if needle else None]
+    yield "Needle", _needle_words(needle)
     yield "Angle to skin", _NOT_KNOWN if guidance.angle_deg is None else f"{guidance.angle_deg:.0f}°"
     yield "Tip within", _length(2 * needle.sigma_mm if needle and needle.sigma_mm and scale_known else None, sign="± ")
     yield "Path misses target", _length(distances.path_miss_target)
@@ -154,6 +153,17 @@ def _rows(guidance: Guidance) -> Iterator[tuple[str, str]]:
     yield "Capsule thickness", _length(guidance.measurements.capsule_thickness_mm)
     recess = guidance.measurements.recess_area_mm2
     yield "Recess area", _NOT_KNOWN if recess is None else f"{recess:.0f} mm²"
+
+
+def _needle_words(needle: TrackedNeedle | None) -> str:
+    """What is drawn is not called absent, and what may be a needle is not denied."""
+    if needle is None:
+        return "guidance off"
+    if needle.state is not NeedleState.ABSENT:
+        return _NEEDLE_WORDS[needle.state]
+    if needle.shaft is not None:
+        return "tip not seen"
+    return _NEEDLE_WORDS[NeedleState.ABSENT] if needle.unproven is None else "line that rests"
 
 
 def _way(guidance: Guidance) -> Iterator[tuple[str, str]]:

@@ -84,7 +84,7 @@ class AlertsConfig:
         cartilage_mm: thickness of the cartilage over the head's cortex (1 to 2.5 mm).
         off_target_deg: heading this far off the target is off target too.
         off_target_clear_deg: heading at most this far off is on target again.
-        near_target_mm: nearer to the target than this a heading means nothing.
+        near_target_mm: nearer to the target than this a heading means nothing: half of the span that is acceptable.
         unknown_hold_s: an active alert whose value is no longer known is held for this long.
     """
 
@@ -113,7 +113,7 @@ class AlertsConfig:
     cartilage_mm: float = ranged(1.0, 0, 5)
     off_target_deg: float = ranged(5.0, 0, 90)
     off_target_clear_deg: float = ranged(3.0, 0, 90)
-    near_target_mm: float = ranged(8.0, 0, 100)
+    near_target_mm: float = ranged(5.0, 0, 100)
     unknown_hold_s: float = ranged(2.0, 0, 60)
 
     def timing(self, alert_id: str) -> AlertTiming:

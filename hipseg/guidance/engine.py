@@ -207,6 +207,7 @@ class GuidanceEngine:
             view_recognised=view.state is not ViewState.UNRECOGNISED if self._config.view_check else None,
             vessels_seen=self._vessels_seen,
             injection=injection,
+            unproven=known.needle.unproven is not None,
         )
 
     def _remember_clearance(self, known: Assessment) -> None:

@@ -56,10 +56,12 @@ class StructureConfig:
 
     Attributes:
         min_area_mm2: smaller pieces are taken for noise.
+        min_artery_mm2: likewise of arteries, whose branches are 1 to 2.5 mm across.
         max_share: a vessel, nerve, labrum or capsule over a larger share of the picture is impossible: not assessed.
     """
 
     min_area_mm2: float = ranged(1.0, 0, 100)
+    min_artery_mm2: float = ranged(0.4, 0, 100)
     max_share: float = ranged(0.4, 0.01, 1)
 
 
@@ -120,6 +122,7 @@ class TrackingConfig:
         same_line_mm, same_line_deg: a line within these of one seen before is the same line.
         coasting_s: a tip not seen for longer is lost.
         absent_after_s: a needle not seen at all for longer is gone.
+        remember_s: a line that was a needle is one at once when it is seen again within this time.
         max_speed_mm_s: no hand is faster; a jump beyond it is not believed until the old tip is lost.
         gate_mm: jump that is always believed, besides three sigma.
         acceleration_mm_s2: standard deviation of a hand's acceleration, for the constant-velocity filter.
@@ -136,6 +139,7 @@ class TrackingConfig:
     same_line_deg: float = ranged(10.0, 0.1, 60)
     coasting_s: float = ranged(0.3, 0, 2)
     absent_after_s: float = ranged(5.0, 0.1, 600)
+    remember_s: float = ranged(30.0, 0, 600)
     max_speed_mm_s: float = ranged(60.0, 1, 1000)
     gate_mm: float = ranged(4.0, 0.1, 50)
     acceleration_mm_s2: float = ranged(200.0, 1, 10_000)

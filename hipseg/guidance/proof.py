@@ -1,7 +1,7 @@
 """Which line is a needle: the one that moves along its own axis while the tissue around it does not.
 
 A fascia or a bone's edge may look like a needle for as long as it likes: it stays where it is. What has moved once
-stays a needle while it pauses, until it has not been seen for long.
+stays a needle while it pauses or is out of sight for a while, until it is drawn out.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class NeedleProof:
         """
         if tissue_mm is not None:
             self._follow_tissue(tissue_mm)
-        self._candidates = [one for one in self._candidates if time_s - one.seen_s <= self._config.absent_after_s]
+        self._candidates = [one for one in self._candidates if time_s - one.seen_s <= self._remembered_s(one)]
         free = list(self._candidates)
         pairs = []
         for sighting in sightings:
@@ -84,6 +84,15 @@ class NeedleProof:
             pairs.append((sighting, candidate))
         self._candidates = sorted(self._candidates, key=lambda one: (one.is_proven, one.seen_s))[-_MANY_LINES:]
         return pairs
+
+    def _remembered_s(self, candidate: Candidate) -> float:
+        """A needle that was out of sight, beside the plane, does not have to move again to be known."""
+        config = self._config
+        return max(config.remember_s, config.absent_after_s) if candidate.is_proven else config.absent_after_s
+
+    def forget_needles(self) -> None:
+        """What was a needle has been drawn out: a line where it lay is a new one."""
+        self._candidates = [one for one in self._candidates if not one.is_proven]
 
     def _follow_tissue(self, tissue_mm: Points) -> None:
         self._tissue_mm = self._tissue_mm + tissue_mm

@@ -33,6 +33,7 @@ class Signals:
         view_recognised: False for a view that is not a hip the model knows; None when not asked for.
         vessels_seen: in this frame or any before, as a structure or by Doppler.
         injection: placement and spread.
+        unproven: something like a needle is seen of which nobody knows whether it is one.
     """
 
     needle: NeedleState | None
@@ -48,6 +49,7 @@ class Signals:
     view_recognised: bool | None
     vessels_seen: bool
     injection: Injection = field(default_factory=Injection)
+    unproven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,9 @@ def tip_lost(signals: Signals, config: AlertsConfig) -> Reading | None:
 
 
 def tip_uncertain(signals: Signals, config: AlertsConfig) -> Reading | None:
-    """The tip is seen, but not well enough."""
+    """The tip is seen, but not well enough; or no longer, because the shaft leaves the plane."""
+    if signals.needle is NeedleState.LOST:
+        return Reading(True, False, None, config.tip_uncertain.raise_at)
     return above(signals.tip_sigma_mm, config.tip_uncertain.raise_at, config.tip_uncertain.clear_at)
 
 
@@ -208,7 +212,7 @@ RULES: dict[str, Rule] = {
 """By id, as they stand in records."""
 
 NEEDLE_ALERTS = frozenset(RULES) - {"no_scale", "unrecognised_view", "vessels_not_assessed", "tip_lost"}
-"""Alerts that end with the needle: without one there is nothing to be near."""
+"""Alerts that end with the needle: without one there is nothing to be near; with what may be one, nobody knows."""
 
 MESSAGES: dict[str, str] = {
     "vessel_contact": "Vessel contact",
@@ -232,5 +236,5 @@ def read_rules(signals: Signals, config: AlertsConfig) -> dict[str, Reading | No
     """Every rule's reading of a frame, by id."""
     readings = {alert_id: rule(signals, config) for alert_id, rule in RULES.items()}
     if signals.needle is NeedleState.ABSENT:
-        readings |= dict.fromkeys(NEEDLE_ALERTS, SAFE)
+        readings |= dict.fromkeys(NEEDLE_ALERTS, None if signals.unproven else SAFE)
     return readings

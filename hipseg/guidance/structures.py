@@ -128,7 +128,7 @@ class Scene:
         return StructureFinding(True, area_mm2, float(confidence))
 
     def _without_specks(self, class_id: int) -> npt.NDArray[np.bool_] | None:
-        least = max(self._config.min_area_mm2 / self.plane.cell_area_mm2, 1.0)
+        least = self._least_cells(class_id)
         if self._counts[class_id] < least or self._is_impossible(class_id):
             return None
         cells_HW = self.labels_HW == class_id
@@ -142,6 +142,12 @@ class Scene:
             box = _box_around(cells_HW)
         self._boxes[class_id] = box
         return cells_HW if class_id == anatomy.NEEDLE else self._beneath_needle(cells_HW, box)
+
+    def _least_cells(self, class_id: int) -> float:
+        """Arteries count when they are smaller than anything else does: a branch of a millimetre is to be avoided."""
+        config = self._config
+        area_mm2 = config.min_artery_mm2 if class_id == anatomy.FEMORAL_ARTERY else config.min_area_mm2
+        return max(area_mm2 / self.plane.cell_area_mm2, 1.0)
 
     def _is_impossible(self, class_id: int) -> bool:
         """Whether a structure that is small in any view covers much of this one: then nothing is known of it."""

@@ -204,15 +204,16 @@ class NeedleTracker:
             return TrackedNeedle(NeedleState.ABSENT)
         if self._is_fresh(track, time_s):
             return self._carried(track, time_s, plane)
-        if self._is_gone(track, time_s):
-            self._track = None
-            return TrackedNeedle(NeedleState.ABSENT)
-        return TrackedNeedle(NeedleState.LOST)
+        if self._is_drawn_out(track, time_s):
+            self._proof.forget_needles()
+        elif time_s - self._any_sighting_s <= self._config.absent_after_s:
+            return TrackedNeedle(NeedleState.LOST)
+        self._track = None
+        return TrackedNeedle(NeedleState.ABSENT)
 
-    def _is_gone(self, track: _Track, time_s: float) -> bool:
+    def _is_drawn_out(self, track: _Track, time_s: float) -> bool:
         unseen_s = time_s - self._any_sighting_s
-        drawn_out = track.visible_mm <= self._config.withdrawn_mm and unseen_s > self._config.coasting_s
-        return drawn_out or unseen_s > self._config.absent_after_s
+        return track.visible_mm <= self._config.withdrawn_mm and unseen_s > self._config.coasting_s
 
     def _carried(self, track: _Track, time_s: float, plane: ScanPlane) -> TrackedNeedle:
         """The track at a time, carried on at constant velocity since it was last seen."""

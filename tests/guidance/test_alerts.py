@@ -12,7 +12,7 @@ from hipseg.guidance.alerts import ActiveAlert, AlertEvent, AlertMonitor, AlertS
 from hipseg.guidance.clearances import Distances
 from hipseg.guidance.config import AlertsConfig, Priority
 from hipseg.guidance.injection import Injection, Spread
-from hipseg.guidance.rules import RULES, SAFE, Signals, read_rules
+from hipseg.guidance.rules import NEEDLE_ALERTS, RULES, SAFE, Signals, read_rules
 from hipseg.guidance.tracking import NeedleState
 
 CONFIG = AlertsConfig()
@@ -79,11 +79,13 @@ TRUTH = [
     ("tip_uncertain", replace(CALM, tip_sigma_mm=1.6), D),
     ("tip_uncertain", replace(CALM, tip_sigma_mm=1.4), B),
     ("tip_uncertain", replace(CALM, tip_sigma_mm=1.2), S),
+    ("tip_uncertain", replace(CALM, needle=NeedleState.LOST, tip_sigma_mm=None), D),
     ("tip_uncertain", UNKNOWN, U),
     ("off_target", near(path_miss_target=3.1), D),
     ("off_target", near(path_miss_target=2.8), B),
     ("off_target", CALM, S),
     ("off_target", replace(CALM, heading_error_deg=5.1), D),
+    ("off_target", replace(near(tip_to_target=5.5), heading_error_deg=30.0), D),
     ("off_target", replace(near(tip_to_target=4.0), heading_error_deg=30.0), S),
     ("off_target", UNKNOWN, U),
     ("steep_angle", replace(CALM, angle_deg=61.0), D),
@@ -131,6 +133,12 @@ def test_without_a_needle_nothing_is_near() -> None:
     readings = read_rules(replace(UNKNOWN, needle=NeedleState.ABSENT), CONFIG)
     for alert_id in ("vessel_contact", "nerve_proximity", "steep_angle", "tip_lost"):
         assert readings[alert_id] == SAFE
+
+
+def test_beside_a_line_that_may_be_a_needle_nobody_knows_what_is_near() -> None:
+    readings = read_rules(replace(UNKNOWN, needle=NeedleState.ABSENT, unproven=True), CONFIG)
+    assert {alert_id for alert_id, reading in readings.items() if reading is None} == NEEDLE_ALERTS
+    assert readings["tip_lost"] == SAFE
 
 
 def test_a_tip_lost_near_a_vessel_is_urgent() -> None:

@@ -228,3 +228,16 @@ def test_guidance_takes_a_few_milliseconds() -> None:
         step(engine, HIP, index, segmentation=segmentation)
         times_s.append(time.process_time() - begin_s)
     assert np.median(times_s) < 0.012  # 3 ms when the machine is quiet
+
+
+def test_a_thin_branch_counts_where_a_speck_of_another_structure_does_not() -> None:
+    """Branches are 1 mm across and less; the truth of a procedure that passed one by showed it."""
+    labels = HIP.with_(artery=None, vein=None).labels()
+    y, x = np.mgrid[: labels.shape[0], : labels.shape[1]] * HIP.spacing.row_mm
+    for class_id, expected in ((anatomy.FEMORAL_ARTERY, True), (anatomy.FEMORAL_VEIN, False)):
+        drawn = labels.copy()
+        drawn[np.hypot(x - 30.0, y - 12.0) <= 0.45] = class_id
+        found = GuidanceEngine(GuidanceConfig(), still=True).step(
+            segmentation_of(drawn), frame=0, time_s=0.0, spacing=HIP.spacing, region=HIP.region
+        )
+        assert found.structures[anatomy.STRUCTURES[class_id].name].present == expected

@@ -130,6 +130,24 @@ def advancing(speed: float, seconds: float, rate_hz: float = 30, jitter: float =
     return [(t, np.array([60.0, 5.0]) + (speed * t + e) * DIRECTION) for t, e in zip(times, noise, strict=True)]
 
 
+def test_a_needle_that_was_out_of_the_plane_need_not_move_again_to_be_known() -> None:
+    tracker, moves = proving(), advancing(8.0, 1.0)
+    for time_s, tip in moves:
+        before = tracker.step([seen(tip)], time_s, PLANE)
+    assert before.state is TRACKED
+    assert tracker.step([], 7.5, PLANE).state is ABSENT
+    assert tracker.step([seen(moves[-1][1])], 7.6, PLANE).state is TRACKED
+    assert tracker.step([seen((60, 40))], 7.7, PLANE).state is COASTING  # another line is not
+
+
+def test_where_a_needle_was_drawn_out_a_line_has_to_prove_itself() -> None:
+    tracker = proving()
+    for time_s, tip in advancing(8.0, 1.0):
+        tracker.step([seen(tip, length=6.0)], time_s, PLANE)
+    assert tracker.step([], 1.5, PLANE).state is ABSENT
+    assert tracker.step([seen(tip, length=6.0)], 1.6, PLANE).state is ABSENT
+
+
 def test_what_never_moves_is_no_needle_however_long_it_is_seen() -> None:
     tracker = proving()
     needles = [tracker.step([seen((40, 25))], k * FRAME_S, PLANE) for k in range(300)]
