@@ -43,6 +43,7 @@ def _alert(alert: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     of_case = [[danger for danger in verdict.dangers if danger.alert == alert] for verdict in verdicts]
     return {
         "sensitivity": _share_of([[danger.found for danger in dangers] for dangers in of_case]),
+        "silent": _share_of([[not (one.found or one.told_unknown) for one in dangers] for dangers in of_case]),
         "lead_s": _quantiles([_known(dangers, lambda one: one.lead_s) for dangers in of_case], (0.05, 0.5)),
         "delay_s": _quantiles([_known(dangers, lambda one: one.delay_s) for dangers in of_case], (0.5, 0.95)),
     }

@@ -36,6 +36,7 @@ class Danger:
     Attributes:
         alert, begin_s, end_s: which, and when.
         found: the alert stood.
+        told_unknown: it did not, but for most of the time it was told to be unknown: nothing was called safe.
         lead_s: before the critical moment; None for an alert that is not on a distance, or was not raised.
         delay_s: from the danger's begin to the raising, negative before it; None if it was not raised.
     """
@@ -46,6 +47,7 @@ class Danger:
     found: bool
     lead_s: float | None
     delay_s: float | None
+    told_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def judge(played: PlayedCase, eye: str) -> Verdict:
     trace = played.traces[eye]
     entries = [entry for entry in trace.story.log.entries if entry.alert.id in JUDGED]
     dangers = [
-        _met(alert, begin_s, end_s, played, entries)
+        _met(alert, begin_s, end_s, played, trace)
         for alert in JUDGED
         for begin_s, end_s in stretches(played.time_s, [alert in truth["dangers"] for truth in played.truths])
         if end_s - begin_s >= _BRIEF_S
@@ -89,20 +91,29 @@ def stretches(time_s: list[float], on: list[bool]) -> list[tuple[float, float]]:
     return found
 
 
-def _met(alert: str, begin_s: float, end_s: float, played: PlayedCase, entries: list[LoggedAlert]) -> Danger:
+def _met(alert: str, begin_s: float, end_s: float, played: PlayedCase, trace: Trace) -> Danger:
     standing = [
         entry
-        for entry in entries
+        for entry in trace.story.log.entries
         if entry.alert.id == alert
         and entry.raised_s <= end_s + _LATE_S
         and (entry.cleared_s is None or entry.cleared_s >= begin_s)
     ]
     if not standing:
-        return Danger(alert, begin_s, end_s, False, None, None)
+        return Danger(alert, begin_s, end_s, False, None, None, _told_unknown(alert, begin_s, end_s, played, trace))
     raised_s = standing[0].raised_s
     critical_s = _critical_s(alert, begin_s, end_s, played)
     lead_s = None if critical_s is None else critical_s - raised_s
     return Danger(alert, begin_s, end_s, True, lead_s, max(raised_s - begin_s, -_EARLY_S))
+
+
+def _told_unknown(alert: str, begin_s: float, end_s: float, played: PlayedCase, trace: Trace) -> bool:
+    told = [
+        alert in unknown
+        for now_s, unknown in zip(played.time_s, trace.unknown, strict=False)
+        if begin_s <= now_s <= end_s
+    ]
+    return sum(told) > len(told) / 2
 
 
 _DISTANCES = {

@@ -30,15 +30,29 @@ def alerts_page(played: Sequence[PlayedCase], judged: Judged, record: Mapping[st
 
 
 def _figures(page: Page, title: str, figures: Mapping[str, Any]) -> None:
-    section = page.section(title, "95 % intervals by resampling patients; n counts dangers, alarms or frames.")
+    section = page.section(
+        title,
+        "95 % intervals by resampling patients. A danger that was not raised is missed in silence unless the alert was "
+        "told to be unknown for most of its time.",
+    )
     rows = [
         (
-            alert.replace("_", " "), _words(of["sensitivity"]), of["sensitivity"]["n"], _words(of["lead_s"]["p5"]),
+            alert.replace("_", " "), _words(of["sensitivity"]), of["sensitivity"]["n"],
+            _words(of["silent"]), _words(of["lead_s"]["p5"]),
             _words(of["lead_s"]["p50"]), _words(of["delay_s"]["p50"]), _words(figures["unknown_share"][alert]),
         )
         for alert, of in figures["alerts"].items()
     ]  # fmt: skip
-    columns = ("Alert", "Sensitivity", "Dangers", "Lead p5, s", "Lead median, s", "Delay median, s", "Share unknown")
+    columns = (
+        "Alert",
+        "Sensitivity",
+        "Dangers",
+        "Missed in silence",
+        "Lead p5, s",
+        "Lead median, s",
+        "Delay median, s",
+        "Share unknown",
+    )
     section.table(columns, rows)
     section.table(("", "Value"), _others(figures))
 
@@ -76,7 +90,11 @@ def _misses(page: Page, played: Sequence[PlayedCase], judged: Judged) -> None:
 
 
 def _what_went_wrong(verdict: Verdict) -> str:
-    missed = [f"{one.alert} missed at {one.begin_s:.1f} s" for one in verdict.dangers if not one.found]
+    missed = [
+        f"{one.alert} {'unknown' if one.told_unknown else 'missed'} at {one.begin_s:.1f} s"
+        for one in verdict.dangers
+        if not one.found
+    ]
     late = [f"{one.alert} too late at {one.begin_s:.1f} s" for one in verdict.dangers if (one.lead_s or 0.0) < 0]
     false = [f"false {entry.alert.id} at {entry.raised_s:.1f} s" for entry in verdict.false_alarms]
     return "; ".join((*missed, *late, *false))

@@ -55,11 +55,13 @@ class Trace:
         story: numbers, states and alerts of every frame.
         tip_error_mm: of frames in which needle and reported tip are both there.
         clearance_error_mm: reported minus true, by name of the distance; negative counts as zero on both sides.
+        unknown: for each frame the ids of alerts that said of themselves that they could not be judged.
     """
 
     story: SessionStory = field(default_factory=SessionStory)
     tip_error_mm: list[float] = field(default_factory=list)
     clearance_error_mm: dict[str, list[float]] = field(default_factory=dict)
+    unknown: list[frozenset[str]] = field(default_factory=list)
 
 
 @dataclass
@@ -103,7 +105,8 @@ class _Notes:
 
 def _trace_of(notes: Mapping[str, Any]) -> Trace:
     story = SessionStory.of_records(notes["frames"], notes["alerts"], KeyFrames())
-    return Trace(story, notes["tip_error_mm"], notes["clearance_error_mm"])
+    unknown = [frozenset(record["alerts_unknown"]) for record in notes["frames"]]
+    return Trace(story, notes["tip_error_mm"], notes["clearance_error_mm"], unknown)
 
 
 def play_case(job: AlertJob, case: int) -> dict[str, Any]:
