@@ -100,7 +100,9 @@ def test_the_whole_way_writes_a_model_that_runs_with_its_papers(
     house: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "tiny-small"
+    (house / "checkpoint.safetensors").write_bytes(b"weights to train on from")
     assert execute(command(house, out, "--even-if-slower", "--kind", "weights16")) == 0
+    assert (out / "checkpoint.safetensors").read_bytes() == b"weights to train on from"
     record = json.loads((out / "quantization.json").read_text())
     (candidate,) = record["candidates"]
     assert candidate["passes"]
@@ -111,6 +113,7 @@ def test_the_whole_way_writes_a_model_that_runs_with_its_papers(
         assert session.contract.name == "tiny-small"
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["quantization"]["original"]["sha256"] == read_model(house / "tiny.onnx").sha256
+    assert set(manifest["files"]) == {"model.onnx", "card.md", "checkpoint.safetensors"}
     assert "Not a medical device" in (out / "card.md").read_text()
     assert execute(command(house, out)) == 2
     assert "is there already" in capsys.readouterr().err

@@ -28,12 +28,10 @@ def smaller_manifest(
         original: manifest of the original; empty where it has none.
         kept: the model that was written.
         record: of the whole comparison.
-        folder: with model and card.
+        folder: with model and card, and the checkpoint where the original has one.
     """
-    files = {
-        name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size}
-        for name in (MODEL_FILE, CARD_FILE)
-    }
+    present = [name for name in (MODEL_FILE, CARD_FILE, CHECKPOINT_FILE) if (folder / name).is_file()]
+    files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in present}
     quantization = {"kind": kept.kind.value, "original": record["model"], "data": record["data"], **kept.to_dict()}
     return {**original, "name": folder.name, "hipseg_version": __version__, "files": files, "parity": [],
             "quantization": quantization}  # fmt: skip
@@ -65,6 +63,6 @@ def smaller_card(kept: Candidate, record: Mapping[str, Any], name: str, original
         f"## What it loses against its original, on {data['name']} ({data.get('split') or 'clips'})\n\n"
         "| figure | original | smaller | lost | at most | cases |\n| --- | --- | --- | --- | --- | --- |\n"
         f"{rows}\n\nNot measured there: {unmeasured}.\n\n"
-        f"It has no `{CHECKPOINT_FILE}`: train on from the original.\n\n"
+        f"To train on: `{CHECKPOINT_FILE}` where there is one holds the original's weights, in single precision.\n\n"
         f"# The original's card\n\n{original.strip() or 'The original has none.'}\n"
     )

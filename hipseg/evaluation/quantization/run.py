@@ -28,7 +28,7 @@ from hipseg.export.quantize import Kind, quantize
 from hipseg.frame import ImageHW
 from hipseg.io import write_json
 from hipseg.io.writing import output_errors, write_atomically
-from hipseg.runtime.models import CARD_FILE, MANIFEST_FILE, MODEL_FILE, ModelFile, read_model
+from hipseg.runtime.models import CARD_FILE, CHECKPOINT_FILE, MANIFEST_FILE, MODEL_FILE, ModelFile, read_model
 from hipseg.runtime.providers import CPU
 from hipseg.runtime.session import Session
 from hipseg.training.run_folder import versions
@@ -217,10 +217,19 @@ def _write_model(kept: Candidate, model: ModelFile, record: dict[str, Any], out:
     assert kept.path is not None
     original = _original_manifest(model)
     write_atomically(out / MODEL_FILE, kept.path.read_bytes())
+    _bring_checkpoint(model.path.parent, out)
     card = model.path.parent / CARD_FILE
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     write_atomically(out / CARD_FILE, smaller_card(kept, record, out.name, text).encode())
     write_json(out / MANIFEST_FILE, smaller_manifest(original, kept, record, out))
+
+
+def _bring_checkpoint(original: Path, out: Path) -> None:
+    """The weights to train on from come along; those of another model, replaced here, must not stay."""
+    if (original / CHECKPOINT_FILE).is_file():
+        write_atomically(out / CHECKPOINT_FILE, (original / CHECKPOINT_FILE).read_bytes())
+    else:
+        (out / CHECKPOINT_FILE).unlink(missing_ok=True)
 
 
 def _original_manifest(model: ModelFile) -> dict[str, Any]:
