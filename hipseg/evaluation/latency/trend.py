@@ -11,6 +11,7 @@ from scipy import stats
 
 _MOST_BINS = 60
 _FEWEST = 4
+_MOST_POINTS = 200
 _SECONDS_A_MINUTE = 60.0
 
 Floats = npt.NDArray[np.float64]
@@ -53,3 +54,17 @@ def trend_of(times_s: Floats, values: Floats) -> Trend | None:
     moments_s = [np.median(part) for part in np.array_split(times_s, num_bins)]
     slope, _, low, high = stats.theilslopes(parts, moments_s, alpha=0.95)
     return Trend(*(float(each) * _SECONDS_A_MINUTE for each in (slope, low, high)))
+
+
+def course_of(times_s: Floats, values: Floats) -> dict[str, list[float]]:
+    """How a figure went, for a plot: medians of equal spans of time.
+
+    Args:
+        times_s, values: one each, in order.
+    """
+    num_bins = max(min(_MOST_POINTS, len(values)), 1)
+    columns = {"time_s": times_s, "value": values}
+    return {
+        name: [round(float(np.median(part)), 3) for part in np.array_split(column, num_bins) if len(part)]
+        for name, column in columns.items()
+    }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hipseg.evaluation.latency.recording import demo_images
-from hipseg.evaluation.latency.trend import trend_of
+from hipseg.evaluation.latency.trend import course_of, trend_of
 from hipseg.evaluation.soak.process import Sample, sample_of, start_hipseg
 from hipseg.evaluation.soak.records import check_records
 from hipseg.evaluation.soak.sender import UnreliableSender
@@ -166,7 +166,8 @@ class _LineCount:
 
 
 def _resources(moments_s: list[float], samples: list[Sample]) -> dict[str, Any]:
-    """First and last figures, the highest, and the growth once the run has settled."""
+    """Medians of the first and the last tenth once the run has settled, the highest, the growth, and the course."""
+    times_s = np.array(moments_s, np.float64)
     settled = int(len(samples) * _WARM_UP_SHARE)
     figures: dict[str, Any] = {}
     for name in Sample.__dataclass_fields__:
@@ -174,11 +175,13 @@ def _resources(moments_s: list[float], samples: list[Sample]) -> dict[str, Any]:
         if not len(values):
             figures[name] = None
             continue
-        growth = trend_of(np.array(moments_s[settled:]), values[settled:])
+        growth = trend_of(times_s[settled:], values[settled:])
+        tenth = max(len(values) // 10, 1)
         figures[name] = {
-            "first": round(float(values[settled]), 2),
-            "last": round(float(values[-1]), 2),
+            "first": round(float(np.median(values[settled : settled + tenth])), 2),
+            "last": round(float(np.median(values[-tenth:])), 2),
             "highest": round(float(values.max()), 2),
             "growth": None if growth is None else growth.to_dict(),
+            "course": course_of(times_s, values),
         }
     return figures

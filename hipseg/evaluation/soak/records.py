@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hipseg.evaluation.latency.pairing import spread_of
-from hipseg.evaluation.latency.trend import trend_of
+from hipseg.evaluation.latency.trend import course_of, trend_of
 from hipseg.io import session_folder as names
 
 _WARM_UP_SHARE = 0.1
@@ -86,6 +86,7 @@ class _Columns:
             "latency_ms": spread_of(totals_ms) if len(times_s) else None,
             "age_growth_ms": _growth(times_s[settled:], ages_ms[settled:]),
             "latency_growth_ms": _growth(times_s[settled:], totals_ms[settled:]),
+            "age_course": course_of(times_s, ages_ms),
         }
 
 
