@@ -63,6 +63,8 @@ def _sweep(overrides: list[str], num_trials: int | None) -> None:
         runs = search(overrides, num_trials)
     typer.echo("\n".join(table_lines(runs)))
     typer.echo(write_table(runs))
+    if all(run.steps == 0 for run in runs):
+        raise UsageError("every run broke off", mend="train one of them alone")
 
 
 def _chosen_trial(**flags: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class MovingAverage(WeightAveraging):
@@ -17,8 +18,8 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        def average(averaged: Tensor, current: Tensor, num_averaged: Tensor | int) -> Tensor:
+        def average(averaged: list[Tensor], current: list[Tensor], num_averaged: Tensor | int) -> None:
             step = float(num_averaged)
-            return current + (averaged - current) * min(decay, (1 + step) / (10 + step))
+            get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))(averaged, current, num_averaged)
 
-        super().__init__(avg_fn=average)
+        super().__init__(multi_avg_fn=average)

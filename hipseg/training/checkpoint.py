@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import pickle
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -103,10 +104,20 @@ def load_network(path: str | Path) -> tuple[nn.Module, DictConfig]:
 
 
 def swept_runs(path: str | Path) -> list[Path]:
-    """The run folders of a sweep, in order; none where the path is no sweep's folder."""
-    if not (Path(path) / SWEEP_TABLE).is_file():
+    """The folders of a sweep's runs that trained to their end, in order; none where the path is no sweep's folder.
+
+    Raises:
+        ModelError: the sweep's table cannot be read.
+    """
+    table = Path(path) / SWEEP_TABLE
+    if not table.is_file():
         return []
-    return sorted(folder.parent for folder in Path(path).glob("*/checkpoints"))
+    try:
+        with table.open(newline="") as file:
+            ended = [table.parent / row["run"] for row in csv.DictReader(file) if int(row["steps"])]
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise ModelError("is no table of a sweep", where=table, expected="columns 'steps' and 'run'") from error
+    return sorted(run for run in ended if (run / "checkpoints").is_dir())
 
 
 def trained_steps(path: str | Path) -> int | None:

@@ -16,8 +16,7 @@ from hydra.core.override_parser.types import Override
 from hipseg.configuration import compose
 from hipseg.errors import UsageError
 from hipseg.training.config import TrainConfig
-from hipseg.training.run import train
-from hipseg.training.sweeps import SweptRun
+from hipseg.training.sweeps import SweptRun, attempt
 
 
 def search(overrides: Sequence[str], num_trials: int) -> list[SweptRun]:
@@ -32,7 +31,7 @@ def search(overrides: Sequence[str], num_trials: int) -> list[SweptRun]:
         A line of the table for each. One that broke off, a rate too high among the causes, has no score.
 
     Raises:
-        UsageError: Optuna is missing, nothing is to be searched, or every run broke off.
+        UsageError: Optuna is missing, or nothing is to be searched.
     """
     optuna = _optuna()
     parsed = OverridesParser.create().parse_overrides(list(overrides))
@@ -52,20 +51,16 @@ def search(overrides: Sequence[str], num_trials: int) -> list[SweptRun]:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             study.tell(trial, run.score)
-    if all(run.steps == 0 for run in runs):
-        raise UsageError("every run broke off", mend="train one of them alone")
     return runs
 
 
 def _run(overrides: list[str], changes: list[str], folder: Path) -> SweptRun:
-    config = compose("train", [*overrides, f"run_dir={folder}"], schema=TrainConfig)
     try:
-        result = train(config)
+        config = compose("train", [*overrides, f"run_dir={folder}"], schema=TrainConfig)
     except UsageError as error:
         print(f"{' '.join(changes)}: {error}", file=sys.stderr)
         return SweptRun(tuple(changes), math.nan, 0, folder)
-    score = math.nan if result.best_score is None else result.best_score
-    return SweptRun(tuple(changes), score, result.steps, result.folder)
+    return attempt(config, tuple(changes))
 
 
 def _suggested(trial: Any, override: Override) -> object:

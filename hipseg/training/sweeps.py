@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import statistics
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +15,13 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from hipseg.errors import HipsegError
+from hipseg.io import write_json
 from hipseg.io.writing import write_atomically
 from hipseg.training.checkpoint import SWEEP_TABLE
 from hipseg.training.run import train
+
+_ENDED = "ended.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class SweptRun:
     Attributes:
         changed: what this run was told, "optimizer.lr=1e-3".
         score: of its best validation, NaN without one.
-        steps: done.
+        steps: done, 0 of a run that broke off.
         folder: of the run.
     """
 
@@ -36,10 +42,43 @@ class SweptRun:
 
 
 def run_of_sweep(config: DictConfig) -> SweptRun:
-    """Trains one run of a sweep, which Hydra has told its changes. Raises as `train`."""
-    result = train(config)
-    score = math.nan if result.best_score is None else result.best_score
-    return SweptRun(tuple(HydraConfig.get().overrides.task), score, result.steps, result.folder)
+    """Trains one run of a sweep, which Hydra has told its changes; see `attempt`."""
+    return attempt(config, tuple(HydraConfig.get().overrides.task))
+
+
+def attempt(config: DictConfig, changed: tuple[str, ...]) -> SweptRun:
+    """Trains one of several runs, and writes the table of those that have ended: what befalls the next cannot undo it.
+
+    A run that breaks off, for whatever reason, says so and has no score; the others go on.
+
+    Args:
+        config: with a `run_dir` beside those of the other runs.
+        changed: what this run was told.
+    """
+    folder = Path(config.run_dir)
+    try:
+        result = train(config)
+    except Exception as error:
+        reason = str(error) if isinstance(error, HipsegError) else f"{type(error).__name__}: {error}"
+        print(f"{' '.join(changed)}: {' '.join(reason.split())}", file=sys.stderr, flush=True)
+        run = SweptRun(changed, math.nan, 0, folder)
+    else:
+        score = math.nan if result.best_score is None else result.best_score
+        run = SweptRun(changed, score, result.steps, folder)
+    score_told = None if math.isnan(run.score) else run.score
+    write_json(folder / _ENDED, {"changed": list(changed), "score": score_told, "steps": run.steps})
+    write_table(ended_runs(folder.parent))
+    return run
+
+
+def ended_runs(sweep: Path) -> list[SweptRun]:
+    """The runs under a sweep's folder that have ended, well or not, in the order of their names."""
+    runs = []
+    for file in sorted(sweep.glob(f"*/{_ENDED}")):
+        told = json.loads(file.read_bytes())
+        score = math.nan if told["score"] is None else float(told["score"])
+        runs.append(SweptRun(tuple(told["changed"]), score, int(told["steps"]), file.parent))
+    return runs
 
 
 def write_table(runs: Sequence[SweptRun]) -> Path:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hipseg.cli.main import execute
+from hipseg.training.checkpoint import swept_runs
 from hipseg.training.sweeps import SweptRun, ranked, table_lines, varied
 
 
@@ -43,6 +48,38 @@ def test_the_table_ranks_and_names_what_differs():
     assert [run.folder.name for run in ranked(runs)] == ["c", "b", "a"]
     assert table_lines(runs)[0] == "0.700  optimizer.lr=0.3  c"
     assert table_lines(runs)[-1] == "mean 0.600, standard deviation 0.141"
+
+
+def test_a_run_that_breaks_off_leaves_the_others_their_table(small_overrides, tmp_path: Path, capsys):
+    overrides = [*small_overrides, "data.grid_size=72,64", f"runs_dir={tmp_path}", "trainer.num_pictures=0"]
+    assert execute(["train", "--multirun", *overrides]) == 0
+    assert "takes no grid of 72" in capsys.readouterr().err
+    (table,) = tmp_path.rglob("results.csv")
+    with table.open() as file:
+        best, broken = csv.DictReader(file)
+    assert (best["data.grid_size"], best["steps"]) == ("64", "2")
+    assert (broken["data.grid_size"], broken["steps"], broken["score"]) == ("72", "0", "nan")
+    assert [run.name for run in swept_runs(table.parent)] == [best["run"]]
+
+
+def test_a_killed_sweep_leaves_the_table_of_what_had_ended(small_overrides, tmp_path: Path):
+    (tmp_path / "deadly.py").write_text(
+        "import os, signal\n"
+        "from hipseg.training.losses import MultiTaskLoss\n"
+        "def make(deadly, **weights):\n"
+        "    if deadly:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return MultiTaskLoss(**weights)\n"
+    )
+    overrides = [*small_overrides, "loss._target_=deadly.make", "+loss.deadly=false,true", f"runs_dir={tmp_path}"]
+    script = "import sys; from hipseg.cli.main import execute; sys.exit(execute(sys.argv[1:]))"
+    command = [sys.executable, "-c", script, "train", "--multirun", *overrides]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    (table,) = tmp_path.rglob("results.csv")
+    with table.open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["steps"] == "2"
 
 
 def test_a_search_chooses_within_its_ranges_and_ends_in_a_table(small_overrides, tmp_path: Path, capsys):
