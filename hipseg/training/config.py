@@ -19,7 +19,7 @@ class TrainerConfig:
         accelerator: "auto", "cpu", "gpu", "mps".
         devices: how many of them in each machine; each takes `data.batch_size` images a batch.
         num_nodes: machines, which `torchrun` or SLURM starts.
-        strategy: of several devices, by Lightning's names: "auto", "ddp", "fsdp" (weights in parts; GPUs only).
+        strategy: of several devices, by Lightning's names: "auto", "ddp", "fsdp" (weights in parts).
         accumulate: batches whose gradients make one optimizer step, for batches larger than the memory.
         precision: "auto" takes mixed precision where it is faster: bf16 (else fp16) on a GPU, bf16 on a CPU that has it
             in hardware, float32 elsewhere; or any of Lightning's ("32-true", "bf16-mixed", "16-mixed"). Losses, weights

@@ -15,6 +15,7 @@ from hipseg.data.datamodule import HipDataModule
 from hipseg.data.sources import CaseReader, DiskSource
 from hipseg.errors import UsageError, nearest_name
 from hipseg.runtime.threads import usable_cores
+from hipseg.training.sharding import SHARDED
 
 _MOST_CASES_LOOKED_AT = 100
 
@@ -28,7 +29,8 @@ def check_machine(settings: DictConfig) -> None:
     Raises:
         UsageError: fewer GPUs than asked, an unknown strategy, or settings that the strategy cannot honour.
     """
-    known = ("auto", *StrategyRegistry.available_strategies())
+    others = (name for name in StrategyRegistry.available_strategies() if not name.startswith(SHARDED))
+    known = ("auto", SHARDED, *others)
     if settings.strategy not in known:
         mend = nearest_name(settings.strategy, known)
         raise UsageError(f"unknown strategy '{settings.strategy}'", where="trainer.strategy", mend=mend)
@@ -37,19 +39,17 @@ def check_machine(settings: DictConfig) -> None:
     if wants_gpu and settings.devices > num_gpus:
         mend = f"trainer.devices={num_gpus}" if num_gpus else "trainer.accelerator=cpu"
         raise UsageError(f"{settings.devices} GPUs asked for, {num_gpus} here", where="trainer.devices", mend=mend)
-    if "fsdp" in settings.strategy:
-        _check_sharding(settings, wants_gpu)
+    if settings.strategy == SHARDED:
+        _check_sharding(settings)
 
 
-def _check_sharding(settings: DictConfig, wants_gpu: bool) -> None:
-    if not wants_gpu:
-        raise UsageError("sharded training needs GPUs", where="trainer.strategy", mend="trainer.strategy=ddp")
-    if settings.ema_decay or settings.gradient_clip:
-        raise UsageError(
-            "sharded weights are neither averaged nor clipped by their norm",
-            where=f"trainer.strategy={settings.strategy}",
-            mend="trainer.ema_decay=0 trainer.gradient_clip=0",
-        )
+def _check_sharding(settings: DictConfig) -> None:
+    where = f"trainer.strategy={settings.strategy}"
+    if settings.ema_decay:
+        raise UsageError("sharded weights are not averaged", where=where, mend="trainer.ema_decay=0")
+    if settings.precision == "16-mixed":
+        mend = "trainer.precision=bf16-mixed or 32-true"
+        raise UsageError("sharded training cannot compute in float16", where=where, mend=mend)
 
 
 def notes_on(config: DictConfig, data: LightningDataModule) -> Iterator[str]:

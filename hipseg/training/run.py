@@ -21,6 +21,7 @@ from hipseg.training.checkpoint import CONFIG_KEY, find_checkpoint, load_weights
 from hipseg.training.checkpointing import SCORE, RandomState, RunCheckpoints
 from hipseg.training.components import make
 from hipseg.training.config import TrainConfig
+from hipseg.training.continuity import differences
 from hipseg.training.curves import Curves
 from hipseg.training.data_record import data_record
 from hipseg.training.interruption import Interruption, TrainingInterrupted
@@ -32,6 +33,7 @@ from hipseg.training.precision import choose_precision
 from hipseg.training.preflight import check_machine, notes_on
 from hipseg.training.progress import progress_callbacks
 from hipseg.training.run_folder import RunFolder
+from hipseg.training.sharding import SHARDED, ShardedTask
 from hipseg.training.start import start_from
 from hipseg.training.summary import write_summary
 from hipseg.training.trainer import make_trainer, prepare_process
@@ -84,7 +86,7 @@ def train(config: DictConfig, callbacks: Sequence[Callback] = ()) -> RunResult:
     checkpoints = RunCheckpoints(folder.checkpoints, config, interruption)
     logger = make_logger(config, folder.path, goes_on=start is not None)
     trainer = make_trainer(config, folder.path, [*_callbacks(config, folder), *callbacks, checkpoints], logger)
-    _say(*notes, f"training in {folder.path}")
+    _say(*notes, *(differences(folder, data) if start else ()), f"training in {folder.path}")
     with interruption.listening():
         try:
             trainer.fit(task, datamodule=data, ckpt_path=start, weights_only=True)
@@ -155,6 +157,12 @@ def resumed_config(path: str | Path, overrides: Sequence[str] = ()) -> DictConfi
     except OmegaConfBaseException as error:
         raise UsageError(str(error).splitlines()[0], where=" ".join(overrides)) from error
     assert isinstance(config, DictConfig)
+    if (config.trainer.strategy == SHARDED) != (own.trainer.strategy == SHARDED):
+        # Lightning numbers the optimizer's state by the network's order in one and by the optimizer's in the other.
+        mend = f"trainer.strategy={own.trainer.strategy}, or begin a new run with init_from=<checkpoint>"
+        raise UsageError(
+            "weights in parts cannot become whole ones, or the reverse", where="trainer.strategy", mend=mend
+        )
     config.resume = str(file)
     return config
 
@@ -172,8 +180,8 @@ def settle(config: DictConfig) -> DictConfig:
     counts = ("checkpoint_every_steps", "log_every_steps", "accumulate", "devices", "num_nodes")
     if min(steps, epoch, *(config.trainer[name] for name in counts)) < 1:
         raise UsageError("a number of steps or devices below 1", where="trainer", expected="positive whole numbers")
-    check_machine(config.trainer)
     config.trainer.precision = choose_precision(config.trainer)
+    check_machine(config.trainer)
     config.trainer.steps_per_epoch = min(steps, epoch)
     if steps % config.trainer.steps_per_epoch:
         raise UsageError(
@@ -196,7 +204,8 @@ def make_task(config: DictConfig, resumed_from: Path | None = None) -> Segmentat
     elif config.init_from:
         _say(*start_from(network, config.init_from, config.init_new))
     _try_grid(network, config.data.get("grid_size"))
-    return SegmentationTask(
+    task = ShardedTask if config.trainer.strategy == SHARDED else SegmentationTask
+    return task(
         network,
         make(config.loss, "loss"),
         lambda parameters: make(config.optimizer, "optimizer", params=parameters),

@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from hipseg.runtime.threads import usable_cores
+from hipseg.training.sharding import make_strategy
 
 
 def prepare_process(config: DictConfig) -> None:
@@ -53,7 +54,7 @@ def make_trainer(
         "accelerator": settings.accelerator,
         "devices": settings.devices,
         "num_nodes": settings.num_nodes,
-        "strategy": settings.strategy,
+        "strategy": make_strategy(settings),
         "accumulate_grad_batches": settings.accumulate,
         # Each process takes its own part of the stream, and validates on all cases: no figure is a mean of means.
         "use_distributed_sampler": False,

@@ -34,7 +34,8 @@ def checkpoint(small_overrides, tmp_path_factory) -> Path:
     [
         (["trainer.accelerator=gpu", "trainer.devices=64"], r"64 GPUs asked for, \d+ here"),
         (["trainer.strategy=dpp"], "did you mean 'ddp'"),
-        (["trainer.strategy=fsdp", "trainer.accelerator=cpu"], "needs GPUs"),
+        (["trainer.strategy=fsdp"], "not averaged.*trainer.ema_decay=0"),
+        (["trainer.strategy=fsdp", "trainer.ema_decay=0", "trainer.precision=16-mixed"], "float16.*bf16-mixed"),
         (["data.grid_size=72"], "takes no grid of 72 x 72.*multiple"),
         (["trainer.devices=0"], "below 1"),
         (["trainer.accumulate=0"], "below 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -74,6 +75,53 @@ def test_a_stopped_run_gives_the_losses_of_an_uninterrupted_one(
         assert (folder / name).read_bytes() == (uninterrupted / name).read_bytes()
 
 
+TORN_WRITE = """
+import os, signal, sys
+import lightning.fabric.plugins.io.torch_io as torch_io
+
+whole, count = torch_io._atomic_save, 0
+
+def torn(checkpoint, path):
+    global count
+    count += 1
+    whole(checkpoint, path)
+    if count == 5:
+        os.truncate(path, os.path.getsize(path) // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+torch_io._atomic_save = torn
+from hipseg.cli.main import execute
+sys.exit(execute(sys.argv[1:]))
+"""
+
+
+def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_with_the_same_losses(run_overrides, uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    done = subprocess.run(
+        [sys.executable, "-c", TORN_WRITE, "train", *run_overrides, f"run_dir={folder}"],
+        capture_output=True,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert (folder / "checkpoints" / "last.unfinished").exists()
+    train(resumed_config(folder))
+    for name in ("losses.csv", "metrics.csv"):
+        assert (folder / name).read_bytes() == (uninterrupted / name).read_bytes()
+
+
+def test_a_run_that_goes_on_with_other_data_or_versions_says_so(run_overrides, tmp_path, capsys):
+    folder = tmp_path / "run"
+    train(compose("train", [*run_overrides, f"run_dir={folder}", "trainer.max_steps=8"], schema=TrainConfig))
+    for name in ("data.json", "versions.json"):
+        record = (folder / name).read_text()
+        record = re.sub(r'"cases_sha256": "\w+"', '"cases_sha256": "0"', record)
+        (folder / name).write_text(re.sub(r'"torch": "[^"]+"', '"torch": "1.0"', record))
+    capsys.readouterr()
+    train(resumed_config(folder, ["trainer.max_minutes=5"]))
+    said = capsys.readouterr().err
+    assert "torch 1.0 (now 2." in said
+    assert "not the data it began with: training data 'simulated', validation data 1 'toy'" in said
+
+
 def test_a_run_killed_while_it_accumulates_goes_on_with_the_same_losses(run_overrides, tmp_path):
     overrides = [*run_overrides, "trainer.accumulate=3", "trainer.max_steps=16"]
     whole = train(compose("train", [*overrides, f"run_dir={tmp_path / 'whole'}"], schema=TrainConfig)).folder
@@ -96,7 +144,8 @@ def test_a_finished_run_can_be_made_longer_and_keeps_its_best(run_overrides, tmp
 
 
 @pytest.mark.parametrize(
-    "override", ["model=monai_unet", "seed=3", "model.widths=[8]", "+x.y=1", "trainer.max_stepz=3"]
+    "override",
+    ["model=monai_unet", "seed=3", "model.widths=[8]", "+x.y=1", "trainer.max_stepz=3", "trainer.strategy=fsdp"],
 )
 def test_what_would_make_it_another_run_is_refused(uninterrupted, override):
     with pytest.raises(UsageError):
