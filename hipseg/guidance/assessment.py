@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hipseg import anatomy
-from hipseg.guidance.clearances import Distances, distances_sigma, measure_distances
+from hipseg.guidance.clearances import Distances, distances_sigma, measure_distances, path_distances
 from hipseg.guidance.config import GuidanceConfig
 from hipseg.guidance.flow import FlowMemory, FlowPicture, FlowRegion, distances_to_flow, marked_on_path
 from hipseg.guidance.fluid import Echo
@@ -146,13 +146,14 @@ class Assessor:
             planned = None if way is None or target is None else np.linspace(way, target.point_mm, 60)
             return replace(known, flow=marked_on_path(known.flow, planned, config.flow))
         cone = _cone(needle, config)
-        distances = measure_distances(scene, tip_mm, line, target, config.measurements, known.flow)
+        path = path_distances(scene, cone.axis_mm, known.flow)
+        distances = measure_distances(scene, tip_mm, line, target, path, known.flow)
         contact = cone.axis_mm[np.hypot(*(cone.axis_mm - tip_mm).T) <= config.alerts.contact_path_mm]
         return replace(
             known,
             distances=distances,
             distances_sigma=distances_sigma(
-                distances, scene, cone, needle.sigma_mm, target, config.measurements, known.flow
+                distances, path, cone, needle.sigma_mm, target, config.measurements, known.flow
             ),
             path=cone,
             flow=marked_on_path(known.flow, cone.axis_mm, config.flow),

@@ -12,9 +12,11 @@ from hipseg import anatomy
 from hipseg.guidance.config import MeasurementConfig
 from hipseg.guidance.flow import FlowRegion, distances_to_flow
 from hipseg.guidance.geometry import Line, Points, distances_to
-from hipseg.guidance.path import PathCone, path_ahead
+from hipseg.guidance.path import PathCone
 from hipseg.guidance.structures import Scene
 from hipseg.guidance.target import Target
+
+_Lengths = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Distances:
     path_to_flow: float | None = None
 
 
-def signed_distances(scene: Scene, points_mm: Points, class_ids: tuple[int, ...]) -> npt.NDArray[np.float64] | None:
+def signed_distances(scene: Scene, points_mm: Points, class_ids: tuple[int, ...]) -> _Lengths | None:
     """Distance [n] from each point to any of some structures, negative inside; None when none of them is present.
 
     A structure without a border in the picture covers it all: there is no distance to tell.
@@ -49,8 +51,7 @@ def signed_distances(scene: Scene, points_mm: Points, class_ids: tuple[int, ...]
 
 def clearance_mm(scene: Scene, points_mm: Points, class_ids: tuple[int, ...]) -> float | None:
     """Least signed distance from points [n, 2] to any of some structures, None when none of them is present."""
-    distances = signed_distances(scene, points_mm, class_ids)
-    return None if distances is None else float(distances.min())
+    return _least(signed_distances(scene, points_mm, class_ids))
 
 
 def miss_mm(line: Line, tip_mm: Points, target_mm: Points) -> float:
@@ -59,35 +60,56 @@ def miss_mm(line: Line, tip_mm: Points, target_mm: Points) -> float:
     return float(np.hypot(*(target_mm - tip_mm))) if ahead < 0 else abs(float(line.across(target_mm)))
 
 
+@dataclass(frozen=True, slots=True)
+class PathDistances:
+    """Signed distance [n] of each point of the projected path to what it is to keep clear of; None: not present."""
+
+    vessel: _Lengths | None
+    nerve: _Lengths | None
+    flow: _Lengths | None
+
+
+def path_distances(scene: Scene, path_mm: Points, flow: tuple[FlowRegion, ...] = ()) -> PathDistances:
+    """Of points [n, 2] from the tip on, see `path.path_ahead`."""
+    return PathDistances(
+        vessel=signed_distances(scene, path_mm, anatomy.VESSELS),
+        nerve=signed_distances(scene, path_mm, (anatomy.FEMORAL_NERVE,)),
+        flow=distances_to_flow(path_mm, flow) if flow else None,
+    )
+
+
 def measure_distances(
     scene: Scene,
     tip_mm: Points,
     line: Line,
     target: Target | None,
-    config: MeasurementConfig,
+    path: PathDistances,
     flow: tuple[FlowRegion, ...] = (),
 ) -> Distances:
     """Every clearance of a needle whose tip and direction are known."""
     tip = tip_mm[None]
-    path = path_ahead(line, tip_mm, config.path_mm)
     return Distances(
         tip_to_target=None if target is None else float(np.hypot(*(target.point_mm - tip_mm))),
         tip_to_artery=clearance_mm(scene, tip, (anatomy.FEMORAL_ARTERY,)),
         tip_to_vein=clearance_mm(scene, tip, (anatomy.FEMORAL_VEIN,)),
         tip_to_nerve=clearance_mm(scene, tip, (anatomy.FEMORAL_NERVE,)),
         tip_to_bone=clearance_mm(scene, tip, anatomy.BONES),
-        path_to_vessel=clearance_mm(scene, path, anatomy.VESSELS),
+        path_to_vessel=_least(path.vessel),
         path_miss_target=None if target is None else miss_mm(line, tip_mm, target.point_mm),
         tip_to_labrum=clearance_mm(scene, tip, (anatomy.LABRUM,)),
         tip_to_flow=float(distances_to_flow(tip, flow)[0]) if flow else None,
-        path_to_nerve=clearance_mm(scene, path, (anatomy.FEMORAL_NERVE,)),
-        path_to_flow=float(distances_to_flow(path, flow).min()) if flow else None,
+        path_to_nerve=_least(path.nerve),
+        path_to_flow=_least(path.flow),
     )
+
+
+def _least(distances: _Lengths | None) -> float | None:
+    return None if distances is None else float(distances.min())
 
 
 def distances_sigma(
     found: Distances,
-    scene: Scene,
+    path: PathDistances,
     cone: PathCone,
     tip_sigma_mm: float,
     target: Target | None,
@@ -99,12 +121,10 @@ def distances_sigma(
     tip = math.hypot(tip_sigma_mm, surface_mm)
     flow_mm = max((region.sigma_mm for region in flow), default=0.0)
 
-    def along(distances: npt.NDArray[np.float64] | None, border_mm: float = surface_mm) -> float:
+    def along(distances: _Lengths | None, border_mm: float = surface_mm) -> float:
         nearest = 0 if distances is None else int(np.argmin(distances))
         return math.hypot(float(cone.sigma_mm[nearest]), border_mm)
 
-    vessel = None if found.path_to_vessel is None else signed_distances(scene, cone.axis_mm, anatomy.VESSELS)
-    nerve = None if found.path_to_nerve is None else signed_distances(scene, cone.axis_mm, (anatomy.FEMORAL_NERVE,))
     at_target = 0.0 if target is None else cone.sigma_at(target.point_mm)
     sigmas = Distances(
         tip_to_target=tip,
@@ -112,12 +132,12 @@ def distances_sigma(
         tip_to_vein=tip,
         tip_to_nerve=tip,
         tip_to_bone=tip,
-        path_to_vessel=along(vessel),
+        path_to_vessel=along(path.vessel),
         path_miss_target=math.hypot(at_target, surface_mm),
         tip_to_labrum=tip,
         tip_to_flow=math.hypot(tip_sigma_mm, flow_mm),
-        path_to_nerve=along(nerve),
-        path_to_flow=along(distances_to_flow(cone.axis_mm, flow) if flow else None, flow_mm),
+        path_to_nerve=along(path.nerve),
+        path_to_flow=along(path.flow, flow_mm),
     )
     return Distances(
         **{name: None if getattr(found, name) is None else getattr(sigmas, name) for name in Distances.__slots__}

@@ -8,10 +8,11 @@ from drawn_scenes import DrawnScene, landmark
 
 from hipseg import anatomy
 from hipseg.frame import Spacing
-from hipseg.guidance.clearances import measure_distances, miss_mm
+from hipseg.guidance.clearances import measure_distances, miss_mm, path_distances
 from hipseg.guidance.config import Approach, CapsuleFace, MeasurementConfig, StructureConfig, TargetConfig
 from hipseg.guidance.geometry import Line, ScanPlane
 from hipseg.guidance.measurements import Measurements, measure_joint
+from hipseg.guidance.path import path_ahead
 from hipseg.guidance.structures import Scene
 from hipseg.guidance.target import Target, find_target
 
@@ -131,7 +132,8 @@ def test_nothing_is_measured_in_an_empty_image() -> None:
 def test_clearances_of_tip_and_path() -> None:
     scene, target = observe(HIP.with_(vein=(8.0, 22.0), nerve=(20.0, 10.0)))
     tip, level = np.array([30.0, 10.0]), np.array([-1.0, 0.0])
-    found = measure_distances(scene, tip, Line(tip, level), target, MeasurementConfig())
+    line = Line(tip, level)
+    found = measure_distances(scene, tip, line, target, path_distances(scene, path_ahead(line, tip, 30.0)))
     assert found.tip_to_artery == pytest.approx(22 - 3.5, abs=0.15)
     assert found.tip_to_vein == pytest.approx(np.hypot(22, 12) - 3.5, abs=0.15)
     assert found.tip_to_nerve == pytest.approx(8.0, abs=0.15)
@@ -144,7 +146,8 @@ def test_clearances_of_tip_and_path() -> None:
 def test_a_tip_inside_a_vessel_is_inside_although_the_needle_hides_it() -> None:
     scene, target = observe(HIP.with_(tip=(8.5, 10.5), entry=(40.0, 2.0)))
     tip = np.array([8.5, 10.5])
-    found = measure_distances(scene, tip, Line(tip, np.array([-0.96, 0.28])), target, MeasurementConfig())
+    line = Line(tip, np.array([-0.96, 0.28]))
+    found = measure_distances(scene, tip, line, target, path_distances(scene, path_ahead(line, tip, 30.0)))
     assert found.tip_to_artery is not None
     assert found.tip_to_artery < -2.0
 
