@@ -50,6 +50,14 @@ def test_who_is_not_there_says_why(task: Task) -> None:
             Fast(task, stack)
 
 
+def test_a_network_that_onnxruntime_does_not_run_is_told(task: Task, tmp_path: Path) -> None:
+    network = tmp_path / "network.onnx"
+    network.write_bytes(b"no network")
+    parts = {**{name: getattr(task, name) for name in Task.__annotations__}, "network": network}
+    with ExitStack() as stack, pytest.raises(AbsentError, match="alone"):
+        plain_onnxruntime(Task(**parts), stack)
+
+
 def test_an_environment_without_fast_is_told(task: Task, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho 'No module named fast' >&2\nexit 1\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ Array = npt.NDArray[np.float32]
 Network = Callable[[Array], Array]
 
 _WORKER = Path(__file__).with_name("fast_worker.py")
+_SILENT = 4
+"""onnxruntime's level of logging at which it raises its errors and no more prints them as well."""
+_PATIENCE_S = 300.0
+"""For FAST to come up: its first picture compiles for the device."""
 
 
 class AbsentError(Exception):
@@ -70,9 +75,15 @@ def plain_onnxruntime(task: Task, stack: ExitStack) -> Work:
     del stack
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = task.num_threads
-    session = onnxruntime.InferenceSession(str(task.network), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return _around(lambda grid: session.run(None, {name: grid})[0], task.grid_size)
+    options.log_severity_level = _SILENT
+    try:
+        session = onnxruntime.InferenceSession(str(task.network), options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        work = _around(lambda grid: session.run(None, {name: grid})[0], task.grid_size)
+        work(task.images[0])  # networks of 8-bit integers load, and then do not run without what lies around them
+    except Exception as error:  # its exceptions have no common base
+        raise AbsentError(f"cannot run the network alone ({_first_line(error)})") from error
+    return work
 
 
 def openvino(task: Task, stack: ExitStack) -> Work:
@@ -126,17 +137,25 @@ class Fast:
         if task.fast_python is None:
             raise AbsentError("no Python with pyfast was named: --fast-python ENVIRONMENT/bin/python")
         command = [str(task.fast_python), str(_WORKER), str(task.network), str(task.pictures)]
+        # Into a file: a pipe that nobody empties would hold up the process once it has said much.
+        self._log = task.network.with_name("fast.log")
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
+            with self._log.open("w") as log:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+                )
         except OSError as error:
             raise AbsentError(f"cannot be run ({error})") from error
         stack.callback(self._end)
         self._positions = {id(image_HW): position for position, image_HW in enumerate(task.images)}
-        self._answer()
-        self.from_memory(task.images[0])
-        self.from_file(task.images[0])
+        patience = threading.Timer(_PATIENCE_S, self._process.kill)
+        patience.start()
+        try:
+            self._answer()
+            self.from_memory(task.images[0])
+            self.from_file(task.images[0])
+        finally:
+            patience.cancel()
 
     def from_memory(self, image_HW: ImageHW) -> object:
         """A picture that is in memory, to its label map."""
@@ -155,10 +174,10 @@ class Fast:
 
     def _answer(self) -> str:
         assert self._process.stdout is not None
-        assert self._process.stderr is not None
         line = self._process.stdout.readline()
         if not line:
-            said = [each for each in self._process.stderr.read().splitlines() if each.strip()]
+            self._process.wait()
+            said = [each for each in self._log.read_text(errors="replace").splitlines() if each.strip()]
             raise AbsentError(f"FAST gave up ({said[-1] if said else 'without a word'})")
         return line
 
