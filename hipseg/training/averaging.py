@@ -20,6 +20,7 @@ class MovingAverage(WeightAveraging):
     def __init__(self, decay: float) -> None:
         def average(averaged: list[Tensor], current: list[Tensor], num_averaged: Tensor | int) -> None:
             step = float(num_averaged)
-            get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))(averaged, current, num_averaged)
+            average_by = get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))  # type: ignore[no-untyped-call]
+            average_by(averaged, current, num_averaged)
 
         super().__init__(multi_avg_fn=average)

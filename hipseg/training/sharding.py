@@ -53,7 +53,8 @@ class ShardedTask(SegmentationTask):
             return
         assert self.device_mesh is not None
         mesh = self.device_mesh["data_parallel"]
-        self.network.to(memory_format=torch.contiguous_format)  # others cannot be cut along their first axis
+        network: Any = self.network
+        network.to(memory_format=torch.contiguous_format)  # others cannot be cut along their first axis
         for block in _blocks(self.network):
             fully_shard(block, mesh=mesh)
         fully_shard(self.network, mesh=mesh)

@@ -6,11 +6,15 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from monai.losses import DiceCELoss
 
-from hipseg.anatomy import NUM_CLASSES
+from hipseg.anatomy import CLASS_NAMES, NUM_CLASSES
+from hipseg.data.manifest import DatasetManifest, DatasetWriter
+from hipseg.data.sources import CaseReader
+from hipseg.evaluation.training.cases import pictures, with_first_cases
 from hipseg.evaluation.training.nnunet import NNUNET, train_nnunet
 from hipseg.evaluation.training.others import ZScored, deeply_supervised
 from hipseg.evaluation.training.page import training_page
@@ -56,6 +60,20 @@ def test_images_are_scored_one_by_one():
     scored = ZScored(torch.nn.Identity())(image)
     torch.testing.assert_close(scored.mean((1, 2, 3)), torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(scored.std((1, 2, 3)), torch.ones(2))
+
+
+def test_everybody_gets_the_same_first_cases(tmp_path: Path):
+    manifest = DatasetManifest(name="drawn", classes=CLASS_NAMES[1:NUM_CLASSES], licence="CC0-1.0", source="drawn")
+    with DatasetWriter(tmp_path / "all", manifest) as writer:
+        for number in range(8):
+            grey_HW = np.full((32, 32), 10 * number, np.uint8)
+            split = "train" if number % 2 else "val"
+            writer.add(id=f"case{number}", image_HW=grey_HW, labels_HW=0 * grey_HW, patient=f"{number}", split=split)
+    setting = with_first_cases(Setting(data=str(tmp_path / "all"), most_cases=3, grid_size=32), tmp_path / "first")
+    for split, greys in (("train", [10, 30, 50]), ("val", [0, 20, 40])):
+        reader = CaseReader(setting.data, split)
+        assert [int(reader.sample(index).image_HW[0, 0]) for index in range(len(reader))] == greys
+        assert [int(picture["image"][0, 0, 0]) for picture in pictures(setting, split)] == greys
 
 
 @pytest.mark.parametrize("recipe", [tutorial_augmentation, nnunet_augmentation])

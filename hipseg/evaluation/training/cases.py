@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
 from hipseg.anatomy import IGNORED
+from hipseg.data.reading import CASES, MANIFEST, load_dataset
+from hipseg.data.records import Case
 from hipseg.data.sources import CaseReader
 from hipseg.data.stream import Batch, CaseSet
 from hipseg.evaluation.training.setting import Setting
@@ -37,8 +43,34 @@ def batches(setting: Setting, split: str, *, batch_size: int | None = None) -> D
     """The cases of a split in order, as hipseg validates on them."""
     reader = CaseReader(setting.data, split, longest_side=512)
     cases = CaseSet([reader], grid_size=setting.grid_size)
-    chosen = Subset(cases, range(min(len(cases), setting.most_cases or len(cases))))
-    return DataLoader(chosen, batch_size=batch_size or setting.batch_size)
+    return DataLoader(cases, batch_size=batch_size or setting.batch_size)
+
+
+def with_first_cases(setting: Setting, folder: Path) -> Setting:
+    """A setting whose data set holds its first cases alone, so that everybody has the same ones.
+
+    Args:
+        setting: as it was asked for.
+        folder: made where `most_cases` is set; images and masks in it are links.
+
+    Raises:
+        SourceError: the data set is not valid.
+    """
+    if setting.most_cases is None:
+        return setting
+    root = Path(setting.data).resolve()
+    _, cases = load_dataset(root)
+    kept = [case for split in ("train", "val") for case in _of_split(cases, split)[: setting.most_cases]]
+    folder.mkdir(parents=True)
+    shutil.copyfile(root / MANIFEST, folder / MANIFEST)
+    (folder / CASES).write_text("".join(f"{json.dumps(case.to_dict())}\n" for case in kept))
+    for place in (place for place in root.iterdir() if place.is_dir()):
+        (folder / place.name).symlink_to(place)
+    return dataclasses.replace(setting, data=str(folder))
+
+
+def _of_split(cases: Sequence[Case], split: str) -> list[Case]:
+    return [case for case in cases if case.split == split]
 
 
 def has_unknown_labels(setting: Setting) -> bool:

@@ -23,9 +23,12 @@ from hipseg.training.forecast import forecast
 from hipseg.training.module import SegmentationTask
 from hipseg.training.run import make_task, settle, train
 
+MIXED = "bf16-mixed"
 _SETTLING_STEPS = 4
 """Prefetched batches and first allocations: steps before speed is measured."""
 _NUM_BATCHES_IN_MEMORY = 8
+_TIMES_FORETOLD = 3
+"""Steps that are configured for each that was foretold: a run must not end before its minutes."""
 
 
 def configured(setting: Setting, folder: Path, *overrides: str) -> DictConfig:
@@ -45,16 +48,21 @@ def configured(setting: Setting, folder: Path, *overrides: str) -> DictConfig:
     return compose("train", [*own, *setting.overrides, *overrides], schema=TrainConfig)
 
 
+def precision_of(setting: Setting, folder: Path) -> str:
+    """What hipseg computes in, by Lightning's name, and so does everybody whose loop can be told."""
+    return str(settle(configured(setting, folder)).trainer.precision)
+
+
 def train_hipseg(setting: Setting, folder: Path) -> tuple[Outcome, nn.Module]:
     """A whole run of `hipseg train`, checkpoints, curves, average and pictures among it.
 
-    Its schedule needs the number of steps, which a few steps before foretell; whatever they foretold, it ends with
-    its minutes.
+    A few steps before foretell how many make the time between two validations. It ends with its minutes, however many
+    steps they were, and its schedule goes by them, as the others' do.
     """
     seconds_a_step = forecast(configured(setting, folder)).seconds_a_step
     steps_an_epoch = max(round(setting.budget_s / seconds_a_step / setting.num_validations), 1)
     steps = [
-        f"trainer.max_steps={steps_an_epoch * setting.num_validations}",
+        f"trainer.max_steps={_TIMES_FORETOLD * steps_an_epoch * setting.num_validations}",
         f"trainer.steps_per_epoch={steps_an_epoch}",
     ]
     watch = Watch(setting.budget_s, setting.num_validations)
@@ -75,6 +83,8 @@ class _Watching(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, _module: LightningModule, _outputs: Any, batch: Any, _: int) -> None:
         self._watch.trained(len(batch["image"]))
+        for place in trainer.lr_scheduler_configs:
+            _set_by_progress(place.scheduler, self._watch.progress * trainer.max_steps)
         trainer.should_stop = trainer.should_stop or self._watch.is_over
 
     def on_validation_start(self, _trainer: Trainer, _module: LightningModule) -> None:
@@ -84,6 +94,14 @@ class _Watching(Callback):
         assert isinstance(module, SegmentationTask)
         self._watch.validated(*dice_of(module.figures))
         self._watch.run()
+
+
+def _set_by_progress(scheduler: Any, steps: float) -> None:
+    """Rates as after so many steps; all schedules of hipseg are factors of a step."""
+    for group, rate, factor in zip(
+        scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
+    ):
+        group["lr"] = rate * factor(round(steps))
 
 
 def measure_pace(setting: Setting) -> dict[str, list[float]]:
@@ -135,7 +153,7 @@ class _BareLoop:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._network, self._loss = task.network.to(self._device).train(), task.loss.to(self._device)
         self._optimizer: torch.optim.Optimizer = task.configure_optimizers()["optimizer"]
-        self._is_mixed = config.trainer.precision == "bf16-mixed"
+        self._is_mixed = config.trainer.precision == MIXED
         loader = iter(data.train_dataloader())
         self._batches = [
             {name: value.to(self._device) for name, value in next(loader).items()}

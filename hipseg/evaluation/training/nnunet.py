@@ -27,7 +27,10 @@ _DATASET = "Dataset001_hip"
 _WORKER = Path(__file__).with_name("nnunet_worker.py")
 _LONGEST_S = 1800.0
 _CERTAIN = 20.0
-_NOTE = "its own plan (batch, patch, augmentation); last validation only; it exports nothing itself"
+_NOTE = (
+    "its own plan (batch, patch, augmentation) and precision (float32 on a CPU); last validation only; "
+    "it exports nothing itself"
+)
 
 
 def train_nnunet(setting: Setting, folder: Path) -> dict[str, Any]:

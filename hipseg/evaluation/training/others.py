@@ -18,6 +18,7 @@ from hipseg.anatomy import NUM_CLASSES
 from hipseg.configuration import config_folder
 from hipseg.errors import UsageError
 from hipseg.evaluation.training.cases import batches, has_unknown_labels, pictures, validate
+from hipseg.evaluation.training.hipseg_side import MIXED, precision_of
 from hipseg.evaluation.training.recipes import loader, nnunet_augmentation, tutorial_augmentation
 from hipseg.evaluation.training.setting import Outcome, Setting, Watch
 from hipseg.models.outputs import NUM_OUTPUT_CHANNELS
@@ -29,7 +30,7 @@ _MONAI_RATE = 1e-3
 _NNUNET_RATE, _NNUNET_CLIP, _NNUNET_POWER = 0.01, 12.0, 0.9
 
 
-def train_monai(setting: Setting, _folder: Path) -> tuple[Outcome, nn.Module]:
+def train_monai(setting: Setting, folder: Path) -> tuple[Outcome, nn.Module]:
     """MONAI's residual UNet, its SupervisedTrainer (on ignite), Adam at 1e-3 with a cosine, Dice and cross entropy.
 
     Raises:
@@ -42,15 +43,15 @@ def train_monai(setting: Setting, _folder: Path) -> tuple[Outcome, nn.Module]:
     engines, events = importlib.import_module("monai.engines"), importlib.import_module("ignite.engine").Events
     network = make(OmegaConf.load(config_folder() / "model" / "monai_unet.yaml"), "model")  # type: ignore[arg-type]
     optimizer = torch.optim.Adam(network.parameters(), _MONAI_RATE)
-    course = _Course(setting, network)
+    course = _Course(setting, network, folder)
     engine = engines.SupervisedTrainer(
         device=course.device,
         max_epochs=_ENDLESS,
         train_data_loader=loader(course.pictures, tutorial_augmentation(), setting),
         network=network.to(course.device),
         optimizer=optimizer,
-        loss_function=lambda channels, labels: _loss(channels[:, :NUM_CLASSES], labels),
-        inferer=SimpleInferer(),
+        loss_function=lambda channels, labels: _loss(channels[:, :NUM_CLASSES].float(), labels),
+        inferer=_MixedInferer(course),
         decollate=False,
     )
 
@@ -65,18 +66,19 @@ def train_monai(setting: Setting, _folder: Path) -> tuple[Outcome, nn.Module]:
     return course.outcome(), network
 
 
-def train_nnunet_shaped(setting: Setting, _folder: Path) -> tuple[Outcome, nn.Module]:
+def train_nnunet_shaped(setting: Setting, folder: Path) -> tuple[Outcome, nn.Module]:
     """MONAI's DynUNet with deep supervision; nnU-Net's loss, augmentation, SGD and polynomial schedule."""
     network = ZScored(_dynunet(setting.grid_size))
     optimizer = torch.optim.SGD(network.parameters(), _NNUNET_RATE, momentum=0.99, nesterov=True, weight_decay=3e-5)
-    course = _Course(setting, network)
+    course = _Course(setting, network, folder)
     network.to(course.device)
     loaded = loader(course.pictures, nnunet_augmentation(), setting)
     course.watch.run()
     while True:
         for batch in loaded:
-            heads_NHCSS = network(batch["image"].to(course.device))
-            loss = deeply_supervised(heads_NHCSS[:, :, :NUM_CLASSES], batch["label"].to(course.device))
+            with course.mixed():
+                heads_NHCSS = network(batch["image"].to(course.device))
+            loss = deeply_supervised(heads_NHCSS[:, :, :NUM_CLASSES].float(), batch["label"].to(course.device))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), _NNUNET_CLIP)
@@ -132,15 +134,20 @@ def _dynunet(grid_size: int) -> DynUNet:
 
 
 class _Course:
-    """One training of another's network: its pictures in memory, its watch and its validations."""
+    """One training of another's network: its pictures in memory, its precision, its watch and its validations."""
 
-    def __init__(self, setting: Setting, network: nn.Module) -> None:
+    def __init__(self, setting: Setting, network: nn.Module, folder: Path) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.pictures = pictures(setting, "train")
         self.watch = Watch(setting.budget_s, setting.num_validations)
+        self._is_mixed = precision_of(setting, folder) == MIXED
         self._network, self._cases = network, list(batches(setting, "val"))
         self._batch_size = min(setting.batch_size, len(self.pictures))
         self._note = _UNKNOWN if has_unknown_labels(setting) else ""
+
+    def mixed(self) -> torch.autocast:
+        """The precision that hipseg computes in: what it gains is no merit of a network or a trainer."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._is_mixed)
 
     def step_done(self) -> bool:
         """Counts a step, validates when it is time. Returns whether that was the last one."""
@@ -159,6 +166,20 @@ class _Course:
         outcome.num_parameters = sum(parameter.numel() for parameter in self._network.parameters())
         outcome.note = self._note
         return outcome
+
+
+class _MixedInferer(SimpleInferer):
+    """MONAI's own mixed precision is for GPUs alone."""
+
+    def __init__(self, course: _Course) -> None:
+        super().__init__()
+        self._course = course
+
+    def __call__(self, inputs: Tensor, network: Any, *args: Any, **settings: Any) -> Tensor:
+        """The network's channels."""
+        with self._course.mixed():
+            channels: Tensor = super().__call__(inputs, network, *args, **settings)
+        return channels
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

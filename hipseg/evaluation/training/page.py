@@ -20,8 +20,10 @@ def training_page(record: Mapping[str, Any]) -> Page:
     section = page.section(
         f"{setting['minutes']:g} minutes each",
         f"The same cases on a grid of {setting['grid_size']} cells, {setting['batch_size']} images a step, the same "
-        "validation cases and measure; validations do not count to the minutes. Memory is the most that the training "
-        "process held, its data included. Latency: the exported model, from an image in memory to its segmentation.",
+        "validation cases and measure; validations do not count to the minutes, by which every learning rate goes. All "
+        "but nnU-Net itself compute in the precision that hipseg chooses on this machine. Memory is the most that "
+        "the training process held, its data included. Latency: the exported model, from an image in memory to its "
+        "segmentation.",
     )
     if any(each["curve"] for each in found.values()):
         section.svg(_curves(found, setting["target_dice"]), "Mean Dice over structures of the validation cases.")

@@ -16,6 +16,7 @@ from hipseg.data.sources import CaseReader
 from hipseg.errors import UsageError
 from hipseg.evaluation.cost.timing import model_latencies
 from hipseg.evaluation.latency.machine import machine, present_load
+from hipseg.evaluation.training.cases import with_first_cases
 from hipseg.evaluation.training.nnunet import NNUNET, train_nnunet
 from hipseg.evaluation.training.setting import Setting
 from hipseg.training.run_folder import versions
@@ -44,15 +45,17 @@ def benchmark_training(setting: Setting, command: str) -> dict[str, Any]:
     before, found, absent = machine(), {}, {}
     with tempfile.TemporaryDirectory(prefix="hipseg-training-") as temporary:
         folder = Path(temporary)
+        same = with_first_cases(setting, folder / "cases")
         for name in (*CONTESTANTS, PACE):
             _say(name)
-            answer = _in_own_process(name, setting, folder)
+            answer = _in_own_process(name, same, folder)
             if "absent" in answer:
                 absent[name] = answer["absent"]
             else:
                 found[name] = answer
         pace = found.pop(PACE, None)
-        found[NNUNET] = train_nnunet(setting, folder / "nnunet")
+        _say(NNUNET)
+        found[NNUNET] = train_nnunet(same, folder / "nnunet")
         if "absent" in found[NNUNET]:
             absent[NNUNET] = found.pop(NNUNET)["absent"]
         for name, latency_ms in _latencies(found, images, setting, folder).items():
