@@ -63,8 +63,8 @@ class Muon(torch.optim.Optimizer):
         state, gradient = self.state[parameter], cast(Tensor, parameter.grad)
         if not state:
             state["average"] = torch.zeros_like(parameter)
-        state["average"].lerp_(gradient, 1 - momentum)
-        ahead = gradient.lerp(state["average"], momentum)
+        average: Tensor = state["average"].lerp_(gradient, 1 - momentum)
+        ahead = gradient.lerp(average, momentum)
         whitened = orthogonal(ahead.flatten(1))
         return (whitened * _AS_ADAM * math.sqrt(max(whitened.shape))).view_as(parameter)
 
@@ -73,10 +73,11 @@ class Muon(torch.optim.Optimizer):
         if not state:
             state |= {"step": 0, "average": torch.zeros_like(parameter), "square": torch.zeros_like(parameter)}
         state["step"] += 1
-        state["average"].lerp_(gradient, 1 - _BETA_1)
-        state["square"].lerp_(gradient.square(), 1 - _BETA_2)
-        spread = (state["square"] / (1 - _BETA_2 ** state["step"])).sqrt() + _EPS
-        return state["average"] / (1 - _BETA_1 ** state["step"]) / spread
+        average: Tensor = state["average"].lerp_(gradient, 1 - _BETA_1)
+        square: Tensor = state["square"].lerp_(gradient.square(), 1 - _BETA_2)
+        spread = (square / (1 - _BETA_2 ** state["step"])).sqrt() + _EPS
+        update: Tensor = average / (1 - _BETA_1 ** state["step"]) / spread
+        return update
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
@@ -88,4 +89,5 @@ def orthogonal(matrix: Tensor) -> Tensor:
     for _ in range(_ROUNDS):
         gram = found @ found.T
         found = linear * found + (cubic * gram + quintic * gram @ gram) @ found
-    return (found.T if is_tall else found).to(matrix.dtype)
+    whitened: Tensor = (found.T if is_tall else found).to(matrix.dtype)
+    return whitened
