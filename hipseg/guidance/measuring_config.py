@@ -85,6 +85,7 @@ class NeedleConfig:
         min_tip_visibility: the tip landmark counts as seen from here.
         end_sigma_mm: doubt about where the mask of a shaft ends, along it.
         across_sigma_mm: doubt about the line, across it: the echo of a needle is about that wide.
+        on_line_mm: a tip landmark no further beside the line counts as seen on it.
         direction_sigma_deg: doubt about the direction of a long shaft, refraction included.
         max_sigma_mm: a tip in more doubt than this is not seen.
     """
@@ -106,6 +107,7 @@ class NeedleConfig:
     min_tip_visibility: float = ranged(0.5, 0, 1)
     end_sigma_mm: float = ranged(0.5, 0.01, 10)
     across_sigma_mm: float = ranged(0.2, 0.01, 10)
+    on_line_mm: float = ranged(0.5, 0, 10)
     direction_sigma_deg: float = ranged(0.7, 0, 20)
     max_sigma_mm: float = ranged(5.0, 0.1, 100)
 
