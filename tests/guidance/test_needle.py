@@ -210,6 +210,17 @@ def test_agreement_makes_the_tip_surer_and_disagreement_less_sure() -> None:
     assert np.abs(tip_with(landmark((36, 28.3), SQUARE)).shaft.line.across(beyond.point_mm)) < 1e-6
 
 
+def test_a_landmark_on_the_line_goes_before_the_masks_end_whatever_its_map_shows_elsewhere() -> None:
+    wide = 60  # px of 0.15 mm: hills of the heat map all over the image
+    beyond = tip_with(landmark((36, 28.3), SQUARE, sigma_px=wide)).tip
+    beside = tip_with(landmark((38, 32), SQUARE, sigma_px=wide)).tip
+    assert beyond is not None
+    assert beside is not None
+    assert np.hypot(*(beyond.point_mm - (36, 28.3))) < 0.5
+    assert beyond.sigma_mm > 2.0  # their distance stays in doubt
+    assert np.hypot(*(beside.point_mm - (40, 25))) < 1.0
+
+
 def test_a_tip_in_too_much_doubt_is_not_seen() -> None:
     assert tip_with(landmark((20, 40), SQUARE, sigma_px=4)).tip is None
 
