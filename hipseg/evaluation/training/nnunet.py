@@ -45,7 +45,8 @@ def train_nnunet(setting: Setting, folder: Path) -> dict[str, Any]:
     command = [setting.nnunet_python, str(_WORKER), str(folder), str(setting.budget_s)]
     threads = str(setting.num_threads or usable_cores())
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environment |= {"OMP_NUM_THREADS": threads, "nnUNet_n_proc_DA": str(setting.num_workers)}
+    workers = str(max(setting.num_workers, 1))  # its planner takes the number for PyTorch's threads too
+    environment |= {"OMP_NUM_THREADS": threads, "nnUNet_n_proc_DA": workers}
     environment |= {f"nnUNet_{part}": str(folder / part) for part in ("raw", "preprocessed", "results")}
     try:
         done = subprocess.run(
