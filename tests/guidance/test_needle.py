@@ -153,10 +153,9 @@ def test_a_side_lobe_beside_the_shaft_is_left_out() -> None:
 
 def test_of_two_lines_that_might_be_copies_of_each_other_one_stays() -> None:
     labels = np.zeros((480, 640), dtype=np.uint8)
-    paint(labels, (25.9, 17.1), (44.0, 17.9))  # below the other: its reverberation?
-    paint(labels, (34.7, 12.1), (43.7, 13.1))  # much shorter than the other: its side lobe?
-    (found,) = sightings(labels)
-    assert found.shaft.length_mm > 15
+    paint(labels, (25.9, 17.1), (44.0, 17.9))
+    paint(labels, (34.7, 12.1), (43.7, 13.1))
+    assert len(sightings(labels)) == 1
 
 
 def test_a_second_needle_elsewhere_is_kept_for_the_tracker_to_judge() -> None:
