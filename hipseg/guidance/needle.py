@@ -82,13 +82,16 @@ def find_needles(scene: Scene, landmarks: dict[str, Landmark], config: NeedleCon
 
 
 def _without_copies(shafts: list[Shaft], config: NeedleConfig) -> list[Shaft]:
-    """Leaves out what side lobes and reverberation repeat of a better supported or shallower shaft.
+    """Leaves out what reverberation and side lobes repeat of a better supported or shallower shaft.
 
-    One after the other, and the best supported stays where each might be a copy of another: something made the echoes.
+    The best supported stays where each might be a copy of another: something made the echoes.
     """
-    direct = [shaft for shaft in shafts if not any(_is_side_lobe(shaft, other) for other in shafts)]
-    first = [shaft for shaft in direct if not any(_is_reverberation(shaft, other, config) for other in direct)]
-    return first or direct[:1]
+    first = [
+        shaft
+        for shaft in shafts
+        if not any(_is_reverberation(shaft, other, config) or _is_side_lobe(shaft, other) for other in shafts)
+    ]
+    return first or shafts[:1]
 
 
 def _angle_between_deg(one: Shaft, other: Shaft) -> float:
