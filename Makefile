@@ -4,6 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 DEMO ?= demo
+WORKERS ?= 2
 HIPSEG = $(VENV)/bin/hipseg
 INSTALLED = $(VENV)/.installed
 
@@ -21,7 +22,7 @@ demo: $(INSTALLED)
 	HIPSEG=$(HIPSEG) OUT=$(DEMO) sh scripts/demo.sh
 
 test: $(INSTALLED) lint
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
