@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -59,7 +58,7 @@ def latency(
             num_threads=threads,
             provider=provider,
             slow_network_ms=slow_network_ms,
-            command=command_of(context.params),
+            command=command_of(context),
         ),
         whole_chain(),
     )
@@ -82,15 +81,15 @@ def whole_chain() -> Chain:
     )
 
 
-def command_of(values: Mapping[str, Any], name: str = "latency") -> str:
-    """The command line with everything that was given."""
-    words = ["hipseg", "benchmark", name]
-    for key, value in values.items():
+def command_of(context: typer.Context) -> str:
+    """The command line of a benchmark with everything that was given."""
+    positional = {each.name for each in context.command.params if each.param_type_name == "argument"}
+    words = ["hipseg", "benchmark", str(context.info_name)]
+    for key, value in context.params.items():
+        flag = [] if key in positional else [f"--{key.replace('_', '-')}"]
         for each in value if isinstance(value, (list, tuple)) else [value]:
-            if each is True:
-                words.append(f"--{key.replace('_', '-')}")
-            elif each is not None and each is not False:
-                words += [f"--{key.replace('_', '-')}", str(each)]
+            if each is not None and each is not False:
+                words += flag if each is True else [*flag, str(each)]
     return shlex.join(words)
 
 

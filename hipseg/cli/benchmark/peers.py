@@ -32,9 +32,7 @@ def peers(
     from hipseg.evaluation.peers.run import PeersRequest, benchmark_peers
     from hipseg.runtime.models import DEFAULT_MODEL
 
-    request = PeersRequest(
-        model or DEFAULT_MODEL, parse_size(size), frames, threads, fast_python, command_of(context.params, "peers")
-    )
+    request = PeersRequest(model or DEFAULT_MODEL, parse_size(size), frames, threads, fast_python, command_of(context))
     record = benchmark_peers(request, whole_chain())
     if page is not None:
         from hipseg.evaluation.peers.page import peers_page

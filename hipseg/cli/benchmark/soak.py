@@ -39,6 +39,6 @@ def soak(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be stopped kindly: what was found is kept
     live = LiveSoakRequest(out, model, rate, duration, frames, fault_every or None, seed)
-    command = command_of(context.params, "soak")
+    command = command_of(context)
     record = run_soak(SoakRequest(live, duration > 0, kills, resume, command))
     typer.echo(dumps(record, indent=2))

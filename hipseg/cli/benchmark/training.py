@@ -66,7 +66,7 @@ def training(
         nnunet_python=None if nnunet_python is None else str(nnunet_python),
         **(chosen | (_QUICK if quick else {})),
     )
-    record = benchmark_training(setting, command_of(context.params, "training"))
+    record = benchmark_training(setting, command_of(context))
     if page is not None:
         from hipseg.evaluation.training.page import training_page
 
