@@ -6,7 +6,7 @@ own, which is neither active nor clear.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
@@ -27,7 +27,11 @@ class AlertState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ActiveAlert:
-    """An alert that stands in a frame; value and threshold as when it was raised or last read."""
+    """An alert that stands in a frame.
+
+    Attributes:
+        value: of this frame, in the unit of the threshold; None where it is not known, so that no old number is shown.
+    """
 
     id: str
     priority: Priority
@@ -99,7 +103,10 @@ class _Latch:
         if self.active is None:
             self._streak = 0
             return None
-        return self._cleared(None) if not 0 <= time_s - self._known_s <= self._hold_s else None
+        if not 0 <= time_s - self._known_s <= self._hold_s:
+            return self._cleared(None)
+        self.active = replace(self.active, value=None)
+        return None
 
     def _watch(self, reading: Reading, time_s: float) -> AlertEvent | None:
         if not reading.dangerous:
@@ -125,7 +132,10 @@ class _Latch:
             self.active = self._alert(reading, self.active.priority)
             return None
         lasted = self._goes_on(self._timing.clear_frames, self._timing.clear_s, time_s)
-        return self._cleared(reading) if reading.safe or lasted else None
+        if reading.safe or lasted:
+            return self._cleared(reading)
+        self.active = self._alert(reading, self.active.priority)
+        return None
 
     def _raised(self, reading: Reading) -> AlertEvent:
         self._streak = 0

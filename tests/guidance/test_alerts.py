@@ -197,6 +197,15 @@ def test_unknown_holds_an_alert_for_a_while_and_raises_none() -> None:
     assert play([UNKNOWN] * 30) == []
 
 
+def test_a_standing_alert_shows_the_number_of_its_frame_or_none() -> None:
+    monitor = AlertMonitor(CONFIG)
+    seen = []
+    for index, signals in enumerate([CLOSE, CLOSE, BETWEEN, UNKNOWN, BETWEEN]):
+        active, _ = monitor.step(signals, index / 30)
+        seen.append([alert.value for alert in active if alert.id == "nerve_proximity"])
+    assert seen == [[], [3.0], [5.0], [None], [5.0]]
+
+
 def test_a_gap_does_not_count_towards_raising() -> None:
     assert play([CLOSE, UNKNOWN, CLOSE]) == []
 
