@@ -130,7 +130,7 @@ class TrackingConfig:
         acceleration_mm_s2: standard deviation of a hand's acceleration, for the constant-velocity filter.
         jitter: share of a tip's doubt that changes from frame to frame; the rest is the same in all of them.
         drift_mm_s: how fast doubt grows while coasting.
-        withdrawn_mm: a needle last seen with no more than this in the image has been drawn out, not lost.
+        withdrawn_mm: a needle whose tip was last seen no further inside the image has been drawn out, not lost.
     """
 
     require_motion: bool = True

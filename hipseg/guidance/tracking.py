@@ -76,10 +76,6 @@ class _Track:
     def seen_s(self) -> float:
         return self.motion.time_s
 
-    @property
-    def visible_mm(self) -> float:
-        return float(np.hypot(*(self.tip.point_mm - self.sighting.shaft.shallow_mm)))
-
 
 class NeedleTracker:
     """Follows one needle; one `step` a frame, in order of time.
@@ -204,16 +200,22 @@ class NeedleTracker:
             return TrackedNeedle(NeedleState.ABSENT)
         if self._is_fresh(track, time_s):
             return self._carried(track, time_s, plane)
-        if self._is_drawn_out(track, time_s):
+        if self._is_drawn_out(track, time_s, plane):
             self._proof.forget_needles()
         elif time_s - self._any_sighting_s <= self._config.absent_after_s:
             return TrackedNeedle(NeedleState.LOST)
         self._track = None
         return TrackedNeedle(NeedleState.ABSENT)
 
-    def _is_drawn_out(self, track: _Track, time_s: float) -> bool:
+    def _is_drawn_out(self, track: _Track, time_s: float, plane: ScanPlane) -> bool:
+        """Whether its tip was last seen where needles come into the picture, and no shaft since.
+
+        A short rest of its shaft is no sign: that is what is seen of a deep needle whose plane is being left.
+        """
+        entry_mm = entry_into(plane.size_mm, track.tip.point_mm, track.sighting.shaft.chord.direction)
+        depth_mm = 0.0 if entry_mm is None else float(np.hypot(*(track.tip.point_mm - entry_mm)))
         unseen_s = time_s - self._any_sighting_s
-        return track.visible_mm <= self._config.withdrawn_mm and unseen_s > self._config.coasting_s
+        return depth_mm <= self._config.withdrawn_mm and unseen_s > self._config.coasting_s
 
     def _carried(self, track: _Track, time_s: float, plane: ScanPlane) -> TrackedNeedle:
         """The track at a time, carried on at constant velocity since it was last seen."""

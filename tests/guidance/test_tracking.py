@@ -142,10 +142,18 @@ def test_a_needle_that_was_out_of_the_plane_need_not_move_again_to_be_known() ->
 
 def test_where_a_needle_was_drawn_out_a_line_has_to_prove_itself() -> None:
     tracker = proving()
-    for time_s, tip in advancing(8.0, 1.0):
+    way = list(advancing(8.0, 1.0))
+    for (time_s, _), (_, tip) in zip(way, reversed(way), strict=True):
         tracker.step([seen(tip, length=6.0)], time_s, PLANE)
     assert tracker.step([], 1.5, PLANE).state is ABSENT
     assert tracker.step([seen(tip, length=6.0)], 1.6, PLANE).state is ABSENT
+
+
+def test_a_deep_needle_whose_plane_is_left_is_lost_not_drawn_out() -> None:
+    tracker = believing()
+    rests = [seen((30, 30), length=length) for length in (20.0, 10.0, 5.0, 2.6)]
+    assert run(tracker, rests) == [TRACKED] * 4
+    assert [tracker.step([], time_s, PLANE).state for time_s in (0.3, 0.6, 4.0)] == [COASTING, LOST, LOST]
 
 
 def test_what_never_moves_is_no_needle_however_long_it_is_seen() -> None:
