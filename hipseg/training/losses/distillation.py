@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hipseg.models.outputs import NetworkOutput, interpret
+from hipseg.anatomy import NUM_CLASSES
 from hipseg.training.checkpoint import load_network
 from hipseg.training.losses.multi_task import MultiTaskLoss
 from hipseg.training.precision import multiplies_bf16
@@ -41,7 +41,7 @@ class DistilledLoss(MultiTaskLoss):
     def forward(self, channels_NCHW: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The terms by name and their weighted sum as "loss"; arguments as `MultiTaskLoss.forward`."""
         terms = super().forward(channels_NCHW, batch)
-        term = disagreement(interpret(channels_NCHW.float()), interpret(self._asked(batch["image"])))
+        term = disagreement(channels_NCHW, self._asked(batch["image"]))
         return {**terms, "distillation": term, "loss": terms["loss"] + self.distillation * term}
 
     def _asked(self, image_N1HW: Tensor) -> Tensor:
@@ -49,14 +49,19 @@ class DistilledLoss(MultiTaskLoss):
         device = image_N1HW.device.type
         with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=device != "cpu" or multiplies_bf16()):
             channels: Tensor = self._teacher[0].to(image_N1HW.device)(image_N1HW)
-        return channels.float()
+        return channels
 
 
-def disagreement(student: NetworkOutput, teacher: NetworkOutput) -> Tensor:
+def disagreement(student_NCHW: Tensor, teacher_NCHW: Tensor) -> Tensor:
     """Kullback-Leibler divergence of the class probabilities from the teacher's, nats, mean over all cells; 0 if equal.
 
     Landmarks and view are left to the labels, which know them exactly where they are known at all.
+
+    Args:
+        student_NCHW, teacher_NCHW: channels of both networks, classes first (`models.outputs`).
     """
-    log_student, log_teacher = (output.class_logits_NCHW.log_softmax(dim=1) for output in (student, teacher))
+    log_student, log_teacher = (
+        channels[:, :NUM_CLASSES].float().log_softmax(dim=1) for channels in (student_NCHW, teacher_NCHW)
+    )
     divergence = functional.kl_div(log_student, log_teacher, reduction="sum", log_target=True)
     return divergence / (log_student.numel() / log_student.shape[1])
