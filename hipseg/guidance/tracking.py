@@ -212,8 +212,9 @@ class NeedleTracker:
 
         A short rest of its shaft is no sign: that is what is seen of a deep needle whose plane is being left.
         """
-        entry_mm = entry_into(plane.size_mm, track.tip.point_mm, track.sighting.shaft.chord.direction)
-        depth_mm = 0.0 if entry_mm is None else float(np.hypot(*(track.tip.point_mm - entry_mm)))
+        tip_mm = np.clip(track.tip.point_mm, 0, plane.size_mm)
+        entry_mm = entry_into(plane.size_mm, tip_mm, track.sighting.shaft.chord.direction)
+        depth_mm = np.inf if entry_mm is None else float(np.hypot(*(tip_mm - entry_mm)))
         unseen_s = time_s - self._any_sighting_s
         return depth_mm <= self._config.withdrawn_mm and unseen_s > self._config.coasting_s
 

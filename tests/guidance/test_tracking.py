@@ -156,6 +156,11 @@ def test_a_deep_needle_whose_plane_is_left_is_lost_not_drawn_out() -> None:
     assert [tracker.step([], time_s, PLANE).state for time_s in (0.3, 0.6, 4.0)] == [COASTING, LOST, LOST]
 
 
+def test_a_needle_that_leaves_the_picture_below_is_lost_not_drawn_out() -> None:
+    states = run(believing(), [seen((20, 49))] + [None] * 12)  # the picture ends at 47.9 mm
+    assert states == [TRACKED] + [COASTING] * 9 + [LOST] * 3
+
+
 def test_what_never_moves_is_no_needle_however_long_it_is_seen() -> None:
     tracker = proving()
     needles = [tracker.step([seen((40, 25))], k * FRAME_S, PLANE) for k in range(300)]
